@@ -1,0 +1,20 @@
+/** Every job that goes through the queue: its name and payload. Ids only, never anything secret. */
+
+export interface JobPayloads {
+  /** Run this attempt of a backup; ends quietly when the row is not waiting for exactly this attempt. */
+  'run-backup': { readonly backupId: number; readonly attempt: number };
+  'run-drill': { readonly operationId: string; readonly attempt: number };
+  /** Remove the stored bytes of a row that is `deleting`. */
+  'delete-backup': { readonly backupId: number };
+}
+
+export type JobName = keyof JobPayloads;
+
+/** `operations` obeys max_concurrent_operations; `maintenance` is short work that never waits behind it. */
+export const jobQueues = {
+  'run-backup': 'operations',
+  'run-drill': 'operations',
+  'delete-backup': 'maintenance',
+} as const satisfies Record<JobName, 'operations' | 'maintenance'>;
+
+export type QueueName = (typeof jobQueues)[JobName];

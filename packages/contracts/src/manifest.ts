@@ -1,0 +1,74 @@
+/** The manifest that lies beside every stored backup: what is in it, so that a restore can be compared with it. */
+import { type Static, Type } from '@sinclair/typebox';
+import { backupFormats, backupTypes, compressionTypes } from './backups.ts';
+import { Count, OneOf, Timestamp } from './schema.ts';
+
+export const TableManifest = Type.Object({
+  schema: Type.String(),
+  name: Type.String(),
+  rows: Count,
+  bytes: Type.Integer({ description: 'COPY text, newlines included' }),
+  digest: Type.String({
+    description: 'Sum modulo 2^64 of a 64-bit hash of each row; the order of rows plays no part',
+  }),
+});
+export type TableManifest = Static<typeof TableManifest>;
+
+export const Manifest = Type.Object(
+  {
+    manifestVersion: Type.Literal(1),
+    backup: Type.Object({
+      id: Type.Integer(),
+      displayName: Type.String(),
+      backupType: OneOf(backupTypes),
+      backupFormat: OneOf(backupFormats),
+      includedTables: Type.Array(Type.String()),
+      includedSchemas: Type.Array(Type.String()),
+      excludedTables: Type.Array(Type.String()),
+      startedAt: Timestamp,
+      completedAt: Timestamp,
+      attempt: Type.Integer(),
+    }),
+    file: Type.Object({
+      path: Type.String({ description: 'Relative to the storage target' }),
+      sizeBytes: Count,
+      uncompressedBytes: Count,
+      md5: Type.String(),
+      sha256: Type.String(),
+      compression: Type.Object({
+        type: OneOf(compressionTypes),
+        level: Type.Union([Type.Integer(), Type.Null()]),
+      }),
+      archiveVersion: Type.String(),
+    }),
+    database: Type.Object({
+      name: Type.String(),
+      serverVersion: Type.String(),
+      clientVersion: Type.String(),
+      encoding: Type.String(),
+      collate: Type.String(),
+      ctype: Type.String(),
+      localeProvider: Type.String(),
+      icuLocale: Type.Union([Type.String(), Type.Null()]),
+      sizeBytes: Count,
+      snapshotLsn: Type.Union([Type.String(), Type.Null()]),
+      extensions: Type.Array(Type.Object({ name: Type.String(), version: Type.String() })),
+      roles: Type.Array(Type.String(), {
+        description: 'Roles that own or are granted something in the archive',
+      }),
+    }),
+    tables: Type.Array(TableManifest),
+    largeObjects: Type.Object({ count: Count, bytes: Count, digest: Type.String() }),
+    sequences: Type.Array(Type.Object({ schema: Type.String(), name: Type.String(), value: Type.String() })),
+    constraints: Type.Object({
+      total: Count,
+      notValid: Type.Array(Type.String(), { description: 'Declared NOT VALID in the source' }),
+    }),
+  },
+  { $id: 'Manifest' },
+);
+export type Manifest = Static<typeof Manifest>;
+
+/** As stored: the manifest and an HMAC-SHA256 over its canonical JSON, by a key derived from HOLDFAST_SECRET_KEY. */
+export const SignedManifest = Type.Object({ manifest: Manifest, signature: Type.String() });
+export type SignedManifest = Static<typeof SignedManifest>;

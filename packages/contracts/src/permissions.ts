@@ -1,0 +1,28 @@
+/** What may be done, and by which role at least. Routes, sockets and the panel are all made from this one table. */
+
+export const roles = ['user', 'mod', 'admin', 'super-admin'] as const;
+export type Role = (typeof roles)[number];
+
+/** `settings:…` means: the roles that this column of backup_settings lists (super-admin always). */
+type Rule =
+  | 'anyone'
+  | 'signed-in'
+  | Role
+  | 'settings:allowed_backup_roles'
+  | 'settings:allowed_restore_roles';
+
+export const permissions = {
+  'health.read-open': 'anyone',
+  'auth.login': 'anyone',
+  'api.describe': 'anyone',
+  'auth.self': 'signed-in',
+  'backups.read': 'mod',
+  'backups.create': 'settings:allowed_backup_roles',
+  /** The creator of a backup may cancel it too: the command checks that. */
+  'backups.cancel': 'settings:allowed_backup_roles',
+  'backups.delete': 'admin',
+  'drills.create': 'admin',
+  'drills.read': 'mod',
+} as const satisfies Record<string, Rule>;
+
+export type Permission = keyof typeof permissions;
