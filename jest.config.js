@@ -4,10 +4,18 @@ const shared = {
   testEnvironment: 'node',
   testEnvironmentOptions: { customExportConditions: ['source', 'node', 'import', 'default'] },
   extensionsToTreatAsEsm: ['.ts'],
-  transform: { '\\.ts$': ['@swc/jest', { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, sourceMaps: 'inline' }] },
+  transform: {
+    '\\.ts$': [
+      '@swc/jest',
+      { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, sourceMaps: 'inline' },
+    ],
+  },
   modulePathIgnorePatterns: ['<rootDir>/.holdfast', '<rootDir>/.*/dist/'],
 };
-const withServices = { globalSetup: '<rootDir>/packages/testkit/src/jest/global-setup.ts', globalTeardown: '<rootDir>/packages/testkit/src/jest/global-teardown.ts' };
+const withServices = {
+  globalSetup: '<rootDir>/packages/testkit/src/jest/global-setup.ts',
+  globalTeardown: '<rootDir>/packages/testkit/src/jest/global-teardown.ts',
+};
 
 export default {
   maxWorkers: 2,
@@ -15,7 +23,15 @@ export default {
   reporters: ['default', '<rootDir>/packages/testkit/dist/jest/count-reporter.js'],
   projects: [
     { ...shared, displayName: 'unit', testMatch: ['<rootDir>/{packages,services}/*/src/**/*.unit.test.ts'] },
-    { ...shared, ...withServices, displayName: 'integration', testMatch: ['<rootDir>/{packages,services}/*/src/**/*.integration.test.ts', '<rootDir>/tests/integration/**/*.test.ts'] },
+    {
+      ...shared,
+      ...withServices,
+      displayName: 'integration',
+      testMatch: [
+        '<rootDir>/{packages,services}/*/src/**/*.integration.test.ts',
+        '<rootDir>/tests/integration/**/*.test.ts',
+      ],
+    },
     { ...shared, ...withServices, displayName: 'fault', testMatch: ['<rootDir>/tests/faults/**/*.test.ts'] },
   ],
 };

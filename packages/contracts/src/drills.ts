@@ -37,6 +37,9 @@ export const DrillResult = Type.Object({
     description:
       'False where roles of the archive are missing on the server, or the role may not act for them',
   }),
+  skippedForeignKeys: Type.Array(Type.String(), {
+    description: 'Of a selection: foreign keys to tables that are not in the backup',
+  }),
   differences: Type.Array(Difference),
 });
 export type DrillResult = Static<typeof DrillResult>;

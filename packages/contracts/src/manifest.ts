@@ -64,6 +64,7 @@ export const Manifest = Type.Object(
       total: Count,
       notValid: Type.Array(Type.String(), { description: 'Declared NOT VALID in the source' }),
     }),
+    objects: Type.Record(Type.String(), Count, { description: 'Entries of the table of contents by kind' }),
   },
   { $id: 'Manifest' },
 );

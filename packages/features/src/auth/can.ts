@@ -1,0 +1,24 @@
+/** Whether an identity may do something: the one reading of the permission table. Pure. */
+import { permissions, type Permission, type Role, roles } from '@holdfast/contracts/permissions';
+
+export interface AllowedRoles {
+  readonly allowedBackupRoles: readonly string[];
+}
+
+export function can(role: Role | null, permission: Permission, settings: AllowedRoles): boolean {
+  const rule = permissions[permission];
+  if (rule === 'anyone') {
+    return true;
+  }
+  if (role === null) {
+    return false;
+  }
+  switch (rule) {
+    case 'signed-in':
+      return true;
+    case 'settings:allowed_backup_roles':
+      return role === 'super-admin' || settings.allowedBackupRoles.includes(role);
+    default:
+      return roles.indexOf(role) >= roles.indexOf(rule);
+  }
+}

@@ -1,0 +1,35 @@
+/** Folders and file names of backups, as the specification has them. Pure. */
+import type { BackupSource, BackupType, CompressionType } from '@holdfast/contracts/backups';
+
+const suffixes: Readonly<Record<CompressionType, string>> = { none: '', gzip: '.gz', zstd: '.zst' };
+const maxDatabaseNameLength = 100;
+
+export interface BackupNaming {
+  readonly databaseName: string;
+  readonly backupType: BackupType;
+  readonly source: Extract<BackupSource, 'manual'>;
+  readonly compressionType: CompressionType;
+  readonly at: Date;
+  /** Added where another backup has the plain name already. */
+  readonly id?: number;
+}
+
+/** For example `forum_full_2024-06-24_14-30-00.dump.gz`; times are UTC. */
+export function backupFilename({ databaseName, backupType, compressionType, at, id }: BackupNaming): string {
+  const stamp = at.toISOString().slice(0, 19).replace('T', '_').replaceAll(':', '-');
+  const unique = id === undefined ? '' : `_${id}`;
+  return `${safeName(databaseName)}_${backupType}_${stamp}${unique}.dump${suffixes[compressionType]}`;
+}
+
+export function backupPath(naming: BackupNaming): string {
+  return `manual/${backupFilename(naming)}`;
+}
+
+/** A database may be called anything; a file name may not lead elsewhere, hide itself or look like an option. */
+function safeName(name: string): string {
+  const safe = name
+    .normalize('NFC')
+    .replaceAll(/[^\p{L}\p{N}_.-]/gu, '_')
+    .replace(/^[.-]+/, '_');
+  return [...safe].slice(0, maxDatabaseNameLength / 2).join('') || '_';
+}

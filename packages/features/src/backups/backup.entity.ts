@@ -1,0 +1,118 @@
+/** The row of a backup. */
+import type {
+  BackupFormat,
+  BackupSource,
+  BackupStatus,
+  BackupType,
+  CompressionType,
+  ProofLevel,
+} from '@holdfast/contracts/backups';
+import type { Manifest } from '@holdfast/contracts/manifest';
+import {
+  bigint,
+  boolean,
+  generated,
+  integer,
+  json,
+  nullable,
+  text,
+  timestamp,
+  uuid,
+} from '@holdfast/platform/db/columns';
+import { EntitySchema } from 'typeorm';
+
+export interface BackupRow {
+  id: number;
+  filename: string;
+  displayName: string;
+  description: string | null;
+  backupType: BackupType;
+  source: BackupSource;
+  /** Relative to the storage target. */
+  filePath: string;
+  fileSize: number;
+  checksumMd5: string | null;
+  checksumSha256: string | null;
+  uncompressedSize: number | null;
+  compressionType: CompressionType;
+  compressionLevel: number | null;
+  databaseName: string;
+  postgresVersion: string | null;
+  backupFormat: BackupFormat;
+  includedTables: string[];
+  includedSchemas: string[];
+  excludedTables: string[];
+  status: BackupStatus;
+  startedAt: Date | null;
+  completedAt: Date | null;
+  duration: number | null;
+  errorMessage: string | null;
+  errorCode: string | null;
+  errorRemediation: string | null;
+  retryCount: number;
+  createdBy: string | null;
+  createdAt: Date;
+  expiresAt: Date | null;
+  isProtected: boolean;
+  tags: string[];
+  metadata: Record<string, unknown>;
+  databaseId: number;
+  scheduleId: number | null;
+  scheduledFor: Date | null;
+  attempt: number;
+  storageTarget: string;
+  manifest: Manifest | null;
+  proofLevel: ProofLevel | null;
+  provedAt: Date | null;
+  deletedAt: Date | null;
+}
+
+export const BackupEntity = new EntitySchema<BackupRow>({
+  name: 'Backup',
+  tableName: 'admin_backups',
+  columns: {
+    id: { ...integer('id'), primary: true, generated: 'increment' },
+    filename: text('filename'),
+    displayName: text('display_name'),
+    description: nullable(text('description')),
+    backupType: text('backup_type'),
+    source: text('source'),
+    filePath: text('file_path'),
+    fileSize: generated(bigint('file_size')),
+    checksumMd5: nullable(text('checksum_md5')),
+    checksumSha256: nullable(text('checksum_sha256')),
+    uncompressedSize: nullable(bigint('uncompressed_size')),
+    compressionType: text('compression_type'),
+    compressionLevel: nullable(integer('compression_level')),
+    databaseName: text('database_name'),
+    postgresVersion: nullable(text('postgres_version')),
+    backupFormat: text('backup_format'),
+    includedTables: json('included_tables'),
+    includedSchemas: json('included_schemas'),
+    excludedTables: json('excluded_tables'),
+    status: generated(text('status')),
+    startedAt: nullable(timestamp('started_at')),
+    completedAt: nullable(timestamp('completed_at')),
+    duration: nullable(integer('duration')),
+    errorMessage: nullable(text('error_message')),
+    errorCode: nullable(text('error_code')),
+    errorRemediation: nullable(text('error_remediation')),
+    retryCount: generated(integer('retry_count')),
+    createdBy: nullable(uuid('created_by')),
+    createdAt: generated(timestamp('created_at')),
+    expiresAt: nullable(timestamp('expires_at')),
+    isProtected: boolean('is_protected'),
+    tags: json('tags'),
+    metadata: generated(json('metadata')),
+    databaseId: integer('database_id'),
+    scheduleId: nullable(integer('schedule_id')),
+    scheduledFor: nullable(timestamp('scheduled_for')),
+    attempt: generated(integer('attempt')),
+    storageTarget: generated(text('storage_target')),
+    // Megabytes for a database of many tables: read only where it is asked for by name.
+    manifest: { ...nullable(json('manifest')), select: false },
+    proofLevel: nullable(text('proof_level')),
+    provedAt: nullable(timestamp('proved_at')),
+    deletedAt: nullable(timestamp('deleted_at')),
+  },
+});

@@ -1,0 +1,94 @@
+/** Puts the manifest together from what was inspected and what the source said in the dump's own snapshot. Pure. */
+import type { Manifest } from '@holdfast/contracts/manifest';
+import type { ArchiveContents, TocEntry } from '@holdfast/platform/archive/archive-inspector';
+import type { ConstraintFacts } from '@holdfast/platform/pgtools/constraints';
+import type { SourceFacts } from '@holdfast/platform/pgtools/source-snapshot';
+import type { BackupRow } from './backup.entity.ts';
+import type { WrittenArchive } from './write-archive.ts';
+
+export interface ManifestParts {
+  readonly row: BackupRow;
+  readonly attempt: number;
+  readonly written: WrittenArchive;
+  readonly facts: SourceFacts;
+  readonly constraints: ConstraintFacts;
+  readonly clientVersion: string;
+  readonly completedAt: Date;
+}
+
+export function buildManifest({
+  row,
+  attempt,
+  written,
+  facts,
+  constraints,
+  clientVersion,
+  completedAt,
+}: ManifestParts): Manifest {
+  const { contents, stored } = written;
+  return {
+    manifestVersion: 1,
+    backup: {
+      id: row.id,
+      displayName: row.displayName,
+      backupType: row.backupType,
+      backupFormat: row.backupFormat,
+      includedTables: row.includedTables,
+      includedSchemas: row.includedSchemas,
+      excludedTables: row.excludedTables,
+      startedAt: (row.startedAt ?? completedAt).toISOString(),
+      completedAt: completedAt.toISOString(),
+      attempt,
+    },
+    file: {
+      path: row.filePath,
+      sizeBytes: stored.sizeBytes,
+      uncompressedBytes: contents.bytes,
+      md5: stored.md5,
+      sha256: stored.sha256,
+      compression: { type: row.compressionType, level: row.compressionLevel },
+      archiveVersion: contents.header.archiveVersion,
+    },
+    database: { ...facts, clientVersion, roles: rolesOf(contents) },
+    tables: contents.tables.map(({ schema, name, rows, bytes, digest }) => ({
+      schema,
+      name,
+      rows,
+      bytes,
+      digest,
+    })),
+    largeObjects: contents.largeObjects,
+    sequences: [...contents.sequences],
+    constraints,
+    objects: countObjects(contents.entries),
+  };
+}
+
+/** Entries of the table of contents by kind: TABLE, INDEX, TRIGGER and so on. */
+export function countObjects(entries: readonly TocEntry[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { description } of entries) {
+    counts[description] = (counts[description] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** Owners of entries, and whoever a grant names. */
+function rolesOf(contents: ArchiveContents): string[] {
+  const roles = new Set<string>();
+  for (const entry of contents.entries) {
+    if (entry.owner !== '') {
+      roles.add(entry.owner);
+    }
+    if (entry.description === 'ACL' || entry.description === 'DEFAULT ACL') {
+      for (const [, quoted, plain] of entry.definition.matchAll(
+        / (?:TO|FROM|FOR ROLE) (?:"((?:[^"]|"")+)"|([^\s;"]+))/g,
+      )) {
+        roles.add((quoted ?? plain ?? '').replaceAll('""', '"'));
+      }
+    }
+  }
+  roles.delete('PUBLIC');
+  roles.delete('');
+  return [...roles].sort();
+}

@@ -1,0 +1,4 @@
+/** The worker's door of the backups feature. */
+export { removeDeletedBackup } from './remove-deleted-backup.ts';
+export { runBackup } from './run-backup.ts';
+export { sweepPartials } from './sweep-partials.ts';

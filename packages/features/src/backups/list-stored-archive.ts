@@ -1,0 +1,81 @@
+/** Lets pg_restore list the archive as it was stored: the proof that the plain tools can read it. */
+import { pipeline } from 'node:stream/promises';
+import type { CompressionType } from '@holdfast/contracts/backups';
+import { AppError } from '@holdfast/contracts/errors';
+import { startDecompressor } from '@holdfast/platform/bytes/compressor';
+import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
+import type { ClientPrograms } from '@holdfast/platform/pgtools/client-programs';
+import { startPgRestoreList } from '@holdfast/platform/pgtools/pg-restore';
+import type { RunningTool } from '@holdfast/platform/process/run-tool';
+import type { StorageUpload } from '../storage/index.ts';
+
+export interface ListOptions {
+  readonly client: ClientPrograms;
+  readonly upload: StorageUpload;
+  readonly compression: CompressionType;
+  readonly expectedEntries: number;
+  readonly signal: AbortSignal;
+}
+
+/** @throws AppError FILE_CORRUPTION where the listing fails or has another number of entries than the inspector saw. */
+export async function listStoredArchive({
+  client,
+  upload,
+  compression,
+  expectedEntries,
+  signal,
+}: ListOptions): Promise<void> {
+  const decompressor = await startDecompressor(compression);
+  const lister = await startPgRestoreList(client);
+  const tools = decompressor === null ? [lister] : [lister, decompressor];
+  const endTools = (): void => {
+    for (const tool of tools) {
+      void tool.end();
+    }
+  };
+  signal.addEventListener('abort', endTools, { once: true });
+  const source = upload.reread();
+  try {
+    // pg_restore stops reading behind the table of contents, so what feeds it ends with a broken pipe.
+    const feeding =
+      decompressor === null
+        ? [pipeline(source, lister.stdin)]
+        : [pipeline(source, decompressor.stdin), pipeline(decompressor.stdout, lister.stdin)];
+    const settled = Promise.allSettled(feeding);
+    const entries = await countEntries(lister);
+    const exit = await lister.exited;
+    source.destroy();
+    endTools();
+    await settled;
+    signal.throwIfAborted();
+    if (exit.exitCode !== 0) {
+      throw classifyToolFailure(
+        'pg_restore --list',
+        `exited with status ${exit.exitCode}`,
+        exit.stderr,
+        'FILE_CORRUPTION',
+      );
+    }
+    if (entries !== expectedEntries) {
+      throw new AppError(
+        'FILE_CORRUPTION',
+        `The stored archive lists ${entries} entries where ${expectedEntries} were dumped.`,
+      );
+    }
+  } finally {
+    signal.removeEventListener('abort', endTools);
+    source.destroy();
+    await Promise.all(tools.map((tool) => tool.end()));
+  }
+}
+
+/** The number pg_restore prints in its own header; names in the listing itself may hold line breaks. */
+async function countEntries(lister: RunningTool): Promise<number> {
+  let head = '';
+  for await (const chunk of lister.stdout as AsyncIterable<Buffer>) {
+    if (head.length < 4096) {
+      head += chunk.toString('latin1');
+    }
+  }
+  return Number(/^;\s+TOC Entries: (\d+)/m.exec(head)?.[1] ?? -1);
+}

@@ -1,0 +1,32 @@
+/** Job: remove the stored bytes of a row that is `deleting`, then mark it `deleted`. May run twice. */
+import { recordAudit, systemActor } from '../audit/index.ts';
+import type { OperationDeps } from '../operations/index.ts';
+import { BackupEntity } from './backup.entity.ts';
+import { manifestPath } from './manifest-file.ts';
+
+export async function removeDeletedBackup(
+  deps: Pick<OperationDeps, 'source' | 'storage' | 'logger'>,
+  backupId: number,
+): Promise<void> {
+  const row = await deps.source.manager.findOneBy(BackupEntity, { id: backupId, status: 'deleting' });
+  if (row === null) {
+    return;
+  }
+  // The file first: a manifest without its file tells what is missing, a file without its manifest tells nothing.
+  await deps.storage.remove(row.filePath);
+  await deps.storage.remove(manifestPath(row.filePath));
+  await deps.source.transaction(async (manager) => {
+    await manager.update(
+      BackupEntity,
+      { id: backupId, status: 'deleting' },
+      { status: 'deleted', deletedAt: () => 'clock_timestamp()' },
+    );
+    await recordAudit(manager, systemActor, {
+      action: 'backup.deleted',
+      subjectType: 'backup',
+      subjectId: String(backupId),
+      outcome: 'succeeded',
+    });
+  });
+  deps.logger.info({ backupId }, 'backup deleted');
+}

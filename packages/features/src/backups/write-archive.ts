@@ -1,0 +1,146 @@
+/** The pipeline: pg_dump → inspect → compress → checksum → storage; one pass, constant memory. */
+import { Transform, type Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { AppError } from '@holdfast/contracts/errors';
+import type { ArchiveContents, ArchiveInspector } from '@holdfast/platform/archive/archive-inspector';
+import { ChecksumMeter, type Checksums } from '@holdfast/platform/bytes/checksums';
+import { type Compression, startCompressor } from '@holdfast/platform/bytes/compressor';
+import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
+import type { RunningTool, ToolExit } from '@holdfast/platform/process/run-tool';
+
+export interface WriteArchiveOptions {
+  readonly dump: RunningTool;
+  readonly inspector: ArchiveInspector;
+  readonly compression: Compression;
+  readonly destination: Writable;
+  readonly signal: AbortSignal;
+  /** Called for each piece of the raw stream, after it was inspected. */
+  readonly onBytes: (count: number) => void;
+}
+
+export interface WrittenArchive {
+  readonly contents: ArchiveContents;
+  readonly stored: Checksums;
+}
+
+const chunkBytes = 256 * 1024;
+
+/**
+ * Good only when the tools exited 0, every byte went through, and the archive is whole: all awaited together.
+ * @throws AppError by what the tools said, else by what broke in the pipeline
+ */
+export async function writeArchive(options: WriteArchiveOptions): Promise<WrittenArchive> {
+  const { dump, signal } = options;
+  const compressor = await startCompressor(options.compression);
+  const tools = compressor === null ? [dump] : [dump, compressor];
+  const endTools = (): void => {
+    for (const tool of tools) {
+      void tool.end();
+    }
+  };
+  signal.addEventListener('abort', endTools, { once: true });
+  if (signal.aborted) {
+    endTools();
+  }
+  try {
+    return await pump(options, compressor);
+  } finally {
+    signal.removeEventListener('abort', endTools);
+    await Promise.all(tools.map((tool) => tool.end()));
+  }
+}
+
+async function pump(
+  { dump, inspector, destination, signal, onBytes }: WriteArchiveOptions,
+  compressor: RunningTool | null,
+): Promise<WrittenArchive> {
+  const meter = new ChecksumMeter();
+  const inspect = tap((chunk) => {
+    inspector.write(chunk);
+    onBytes(chunk.length);
+  });
+  const measure = tap((chunk) => meter.update(chunk));
+  const flows =
+    compressor === null
+      ? [pipeline(dump.stdout, inspect, measure, destination, { signal })]
+      : [
+          pipeline(dump.stdout, inspect, compressor.stdin, { signal }),
+          pipeline(compressor.stdout, measure, destination, { signal }),
+        ];
+  const tools = compressor === null ? [dump] : [dump, compressor];
+  const [dumpExit, compressorExit] = await settleAll(flows, tools, signal);
+  failOnExit('pg_dump', dumpExit);
+  failOnExit('The compressor', compressorExit);
+  return { contents: inspector.end(), stored: meter.finish() };
+}
+
+/** Waits for flows and exits together. When a flow breaks, the tools are ended first, and a tool's own words win over "broken pipe". */
+async function settleAll(
+  flows: Promise<void>[],
+  tools: RunningTool[],
+  signal: AbortSignal,
+): Promise<(ToolExit | undefined)[]> {
+  const flow = Promise.all(flows).then(
+    () => null,
+    (error: unknown) => ({ error }),
+  );
+  const broken = await flow;
+  if (broken !== null) {
+    const exits = await Promise.all(tools.map((tool) => graceThenEnd(tool)));
+    await Promise.allSettled(flows);
+    signal.throwIfAborted();
+    throw causeOf(broken.error, exits);
+  }
+  return await Promise.all(tools.map((tool) => tool.exited));
+}
+
+/** A tool that fails closes its output a moment before it exits: its status is worth waiting for. */
+async function graceThenEnd(tool: RunningTool): Promise<ToolExit> {
+  const graceMs = 500;
+  const timer = setTimeout(() => void tool.end(), graceMs);
+  tool.stdout.destroy();
+  try {
+    return await tool.exited;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Storage and archive errors are causes; a broken pipe is only a symptom of what a tool then says. */
+function causeOf(error: unknown, [dumpExit, compressorExit]: ToolExit[]): unknown {
+  if (error instanceof AppError) {
+    return error;
+  }
+  for (const [tool, exit] of [
+    ['pg_dump', dumpExit],
+    ['The compressor', compressorExit],
+  ] as const) {
+    if (exit !== undefined && exit.exitCode !== null && exit.exitCode > 0) {
+      return classifyToolFailure(tool, `exited with status ${exit.exitCode}`, exit.stderr);
+    }
+  }
+  return new AppError('TOOL_FAILED', `The pipeline broke: ${(error as Error).message}`, { cause: error });
+}
+
+function failOnExit(tool: string, exit: ToolExit | undefined): void {
+  if (exit === undefined || exit.exitCode === 0) {
+    return;
+  }
+  const outcome =
+    exit.exitCode === null ? `was ended by ${exit.signal}` : `exited with status ${exit.exitCode}`;
+  throw classifyToolFailure(tool, outcome, exit.stderr);
+}
+
+function tap(look: (chunk: Buffer) => void): Transform {
+  return new Transform({
+    highWaterMark: chunkBytes,
+    transform(chunk: Buffer, _encoding, done) {
+      try {
+        look(chunk);
+        done(null, chunk);
+      } catch (error) {
+        done(error as Error);
+      }
+    },
+  });
+}

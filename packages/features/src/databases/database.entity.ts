@@ -1,0 +1,37 @@
+/** A registered target database. */
+import { generated, integer, json, nullable, text, timestamp } from '@holdfast/platform/db/columns';
+import { EntitySchema } from 'typeorm';
+
+export interface DatabaseRow {
+  id: number;
+  name: string;
+  host: string;
+  port: number;
+  databaseName: string;
+  username: string;
+  passwordSealed: string | null;
+  sslMode: string;
+  tags: string[];
+  createdAt: Date;
+  updatedAt: Date;
+  deletedAt: Date | null;
+}
+
+export const DatabaseEntity = new EntitySchema<DatabaseRow>({
+  name: 'Database',
+  tableName: 'databases',
+  columns: {
+    id: { ...integer('id'), primary: true, generated: 'increment' },
+    name: text('name'),
+    host: text('host'),
+    port: integer('port'),
+    databaseName: text('database_name'),
+    username: text('username'),
+    passwordSealed: nullable(text('password_sealed')),
+    sslMode: text('ssl_mode'),
+    tags: generated(json('tags')),
+    createdAt: generated(timestamp('created_at')),
+    updatedAt: generated(timestamp('updated_at')),
+    deletedAt: nullable(timestamp('deleted_at')),
+  },
+});

@@ -1,0 +1,3 @@
+/** Door of the health feature. */
+export { HeartbeatObserver } from './heartbeat-observer.ts';
+export { type ReconcileDeps, reconcile } from './reconcile.ts';

@@ -1,0 +1,15 @@
+/** Door of the operations feature: what backups and drills share. */
+export { enqueueAttempt, type NextAttempt } from './enqueue-operation.ts';
+export {
+  FencedError,
+  HandBackError,
+  type OperationContext,
+  type OperationDeps,
+  RunningOperations,
+} from './operation-context.ts';
+export { moveFrom } from './operation-store.ts';
+export { applicationNamePrefix, type OperationTable, operationTables } from './operation-table.ts';
+export { type CurrentProgressDeps, readCurrentProgress } from './read-current-progress.ts';
+export { type EventDeps, publishCancel, publishOperationEvent } from './publish-event.ts';
+export { type RetryPolicy, retryDelayMs } from './retry-delay.ts';
+export { type RequestDeps, requestCancel } from './request-cancel.ts';

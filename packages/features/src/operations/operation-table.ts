@@ -1,0 +1,20 @@
+/** Where each kind of operation has its row. */
+import type { JobName } from '@holdfast/contracts/jobs';
+import type { OperationKind, OperationRef } from '@holdfast/contracts/operations';
+
+export interface OperationTable {
+  readonly kind: OperationKind;
+  readonly table: 'admin_backups' | 'drills';
+  readonly key: 'id' | 'operation_id';
+  readonly job: JobName;
+}
+
+export const operationTables: Readonly<Record<OperationKind, OperationTable>> = {
+  backup: { kind: 'backup', table: 'admin_backups', key: 'id', job: 'run-backup' },
+  drill: { kind: 'drill', table: 'drills', key: 'operation_id', job: 'run-drill' },
+};
+
+/** `holdfast/<kind>/<id>/`: what the application_name of every session of the operation starts with. */
+export function applicationNamePrefix(ref: OperationRef): string {
+  return `holdfast/${ref.kind}/${ref.id}/`;
+}

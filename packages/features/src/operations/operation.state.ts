@@ -1,0 +1,21 @@
+/** Which status may follow which. The database refuses every other move by a trigger, so none can be written by accident. */
+import type { BackupStatus } from '@holdfast/contracts/backups';
+import type { DrillStatus } from '@holdfast/contracts/drills';
+
+export const backupMoves: Readonly<Record<BackupStatus, readonly BackupStatus[]>> = {
+  pending: ['running', 'failed', 'cancelled'],
+  running: ['completed', 'failed', 'cancelled', 'pending'],
+  completed: ['deleting'],
+  failed: ['deleting'],
+  cancelled: ['deleting'],
+  deleting: ['deleted'],
+  deleted: [],
+};
+
+export const drillMoves: Readonly<Record<DrillStatus, readonly DrillStatus[]>> = {
+  pending: ['running', 'failed', 'cancelled'],
+  running: ['completed', 'failed', 'cancelled', 'pending'],
+  completed: [],
+  failed: [],
+  cancelled: [],
+};

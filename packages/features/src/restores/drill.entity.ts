@@ -1,0 +1,42 @@
+/** The row of a drill. */
+import type { DrillResult, DrillStatus } from '@holdfast/contracts/drills';
+import { generated, integer, json, nullable, text, timestamp, uuid } from '@holdfast/platform/db/columns';
+import { EntitySchema } from 'typeorm';
+
+export interface DrillRow {
+  operationId: string;
+  backupId: number;
+  status: DrillStatus;
+  startedAt: Date | null;
+  completedAt: Date | null;
+  duration: number | null;
+  result: DrillResult | null;
+  errorMessage: string | null;
+  errorCode: string | null;
+  errorRemediation: string | null;
+  retryCount: number;
+  attempt: number;
+  createdBy: string | null;
+  createdAt: Date;
+}
+
+export const DrillEntity = new EntitySchema<DrillRow>({
+  name: 'Drill',
+  tableName: 'drills',
+  columns: {
+    operationId: { ...uuid('operation_id'), primary: true, generated: 'uuid' },
+    backupId: integer('backup_id'),
+    status: generated(text('status')),
+    startedAt: nullable(timestamp('started_at')),
+    completedAt: nullable(timestamp('completed_at')),
+    duration: nullable(integer('duration')),
+    result: nullable(json('result')),
+    errorMessage: nullable(text('error_message')),
+    errorCode: nullable(text('error_code')),
+    errorRemediation: nullable(text('error_remediation')),
+    retryCount: generated(integer('retry_count')),
+    attempt: generated(integer('attempt')),
+    createdBy: nullable(uuid('created_by')),
+    createdAt: generated(timestamp('created_at')),
+  },
+});

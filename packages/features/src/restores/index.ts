@@ -1,0 +1,2 @@
+/** Door of the restores feature. */
+export { DrillEntity } from './drill.entity.ts';

@@ -1,0 +1,48 @@
+/** Command: accept a drill of a completed backup. */
+import { AppError } from '@holdfast/contracts/errors';
+import { type Actor, recordAudit } from '../audit/index.ts';
+import { BackupEntity } from '../backups/index.ts';
+import { enqueueAttempt, publishOperationEvent, type RequestDeps } from '../operations/index.ts';
+import { DrillEntity } from './drill.entity.ts';
+
+/** @throws AppError BACKUP_NOT_FOUND, IN_USE */
+export async function requestDrill(deps: RequestDeps, backupId: number, actor: Actor): Promise<string> {
+  const id = await deps.source.transaction(async (manager) => {
+    // The lock keeps a deletion from slipping in between.
+    const backup = await manager.findOne(BackupEntity, {
+      where: { id: backupId },
+      lock: { mode: 'pessimistic_read' },
+    });
+    if (backup === null || backup.status === 'deleted') {
+      throw new AppError('BACKUP_NOT_FOUND', `There is no backup ${backupId}.`);
+    }
+    if (backup.status !== 'completed') {
+      throw new AppError(
+        'IN_USE',
+        `Backup ${backupId} is ${backup.status}; only a completed one can be drilled.`,
+        {
+          remediation: 'Wait until it has completed, or choose another backup.',
+        },
+      );
+    }
+    const inserted = await manager.insert(DrillEntity, { backupId, createdBy: actor.userId });
+    const { operationId } = inserted.identifiers[0] as { operationId: string };
+    await recordAudit(manager, actor, {
+      action: 'drill.create',
+      subjectType: 'drill',
+      subjectId: operationId,
+      outcome: 'succeeded',
+      after: { backupId },
+    });
+    return operationId;
+  });
+  const ref = { kind: 'drill', id } as const;
+  await enqueueAttempt(deps.queues, { ...ref, attempt: 1, delayMs: 0 }).catch((error: unknown) => {
+    deps.logger.warn(
+      { error, drill: id },
+      'the drill is accepted but not queued yet; the reconciler does it',
+    );
+  });
+  await publishOperationEvent(deps, { ...ref, event: 'created', status: 'pending' });
+  return id;
+}

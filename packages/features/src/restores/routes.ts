@@ -1,0 +1,90 @@
+/** HTTP: drills. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { DrillAccepted, DrillList, DrillView, ListDrillsQuery } from '@holdfast/contracts/drills';
+import { AppError } from '@holdfast/contracts/errors';
+import { OperationProgress } from '@holdfast/contracts/operations';
+import { IdParam, OperationIdParam } from '@holdfast/contracts/schema';
+import { actorOf } from '../auth/index.ts';
+import { readCurrentProgress, type RequestDeps, requestCancel } from '../operations/index.ts';
+import { DrillEntity } from './drill.entity.ts';
+import { presentDrill } from './drill.presenter.ts';
+import { listDrills } from './list-drills.ts';
+import { requestDrill } from './request-drill.ts';
+
+const tags = ['drills'];
+
+export const drillRoutes: FastifyPluginAsyncTypebox<RequestDeps> = async (app, deps) => {
+  app.post(
+    '/backups/:id/drill',
+    {
+      config: { permission: 'drills.create' },
+      schema: {
+        tags,
+        summary: 'Restore a backup into a scratch database and compare it with its manifest',
+        params: IdParam,
+        response: { 202: DrillAccepted },
+      },
+    },
+    async (request, reply) => {
+      const operationId = await requestDrill(deps, Number(request.params.id), actorOf(request));
+      reply.code(202).header('location', `${app.prefix}/drills/${operationId}`);
+      return { operationId, message: 'The drill is accepted and will run as soon as a worker is free.' };
+    },
+  );
+
+  app.get(
+    '/drills',
+    {
+      config: { permission: 'drills.read' },
+      schema: { tags, summary: 'List drills', querystring: ListDrillsQuery, response: { 200: DrillList } },
+    },
+    async (request) => {
+      const page = await listDrills(deps.source, request.query);
+      return { ...page, items: page.items.map(presentDrill) };
+    },
+  );
+
+  app.get(
+    '/drills/:operationId',
+    {
+      config: { permission: 'drills.read' },
+      schema: { tags, summary: 'One drill', params: OperationIdParam, response: { 200: DrillView } },
+    },
+    async (request) => {
+      const { operationId } = request.params;
+      const row = await deps.source.manager.findOneBy(DrillEntity, { operationId });
+      if (row === null) {
+        throw new AppError('NOT_FOUND', `There is no drill ${operationId}.`);
+      }
+      return presentDrill(row);
+    },
+  );
+
+  app.get(
+    '/drills/:operationId/progress',
+    {
+      config: { permission: 'drills.read' },
+      schema: {
+        tags,
+        summary: 'Newest progress of a drill',
+        params: OperationIdParam,
+        response: { 200: OperationProgress },
+      },
+    },
+    async (request) => await readCurrentProgress(deps, { kind: 'drill', id: request.params.operationId }),
+  );
+
+  app.post(
+    '/drills/:operationId/cancel',
+    {
+      config: { permission: 'drills.create' },
+      schema: { tags, summary: 'Cancel a drill', params: OperationIdParam, response: { 202: DrillAccepted } },
+    },
+    async (request, reply) => {
+      const { operationId } = request.params;
+      await requestCancel(deps, { kind: 'drill', id: operationId }, actorOf(request));
+      reply.code(202);
+      return { operationId, message: 'The drill is being cancelled.' };
+    },
+  );
+};

@@ -1,0 +1,3 @@
+/** Door of the settings feature. */
+export { readSettings } from './read-settings.ts';
+export { SettingsEntity, type SettingsRow } from './settings.entity.ts';

@@ -1,0 +1,3 @@
+/** Door of the storage feature. */
+export { LocalStorage } from './drivers/local.ts';
+export type { PartialFile, StorageDriver, StorageUpload } from './storage-driver.ts';

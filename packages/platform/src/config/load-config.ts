@@ -1,0 +1,74 @@
+/** Reads the environment once, checks all of it and reports every fault at once. The only reader of process.env. */
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseEnv } from 'node:util';
+import { AppError } from '@holdfast/contracts/errors';
+import { Value } from '@sinclair/typebox/value';
+import { Variables } from './variables.ts';
+
+export interface Config
+  extends Omit<Variables, 'HOLDFAST_STORAGE' | 'HOLDFAST_SCRATCH_DIR' | 'HOLDFAST_PG_BIN_DIRS'> {
+  readonly storageDir: string;
+  readonly scratchDir: string;
+  readonly pgBinDirs: readonly string[];
+}
+
+type Environment = Record<string, string | undefined>;
+
+/** The environment of this process over the `.env` file of the current folder. */
+export function readEnvironment(): Environment {
+  const file = path.resolve('.env');
+  return { ...(existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {}), ...process.env };
+}
+
+/** @throws AppError INVALID_CONFIG with every fault, never with a value. */
+export function loadConfig(environment: Environment = readEnvironment()): Config {
+  const faults: string[] = [];
+  const given: Record<string, unknown> = {};
+  for (const name of Object.keys(Variables.properties)) {
+    const value = readVariable(name, environment, faults);
+    if (value !== undefined && value !== '') {
+      given[name] = value;
+    }
+  }
+  const candidate = Value.Default(Variables, Value.Convert(Variables, given));
+  for (const error of Value.Errors(Variables, candidate)) {
+    const name = error.path.slice(1);
+    faults.push(
+      name in given ? `${name}: ${error.message}` : `${name} is missing: ${error.schema.description ?? ''}`,
+    );
+  }
+  if (faults.length > 0) {
+    throw new AppError(
+      'INVALID_CONFIG',
+      `The environment is not usable:\n  ${[...new Set(faults)].join('\n  ')}`,
+    );
+  }
+  return complete(Value.Decode(Variables, candidate));
+}
+
+function readVariable(name: string, environment: Environment, faults: string[]): string | undefined {
+  const fileName = environment[`${name}_FILE`];
+  if (fileName === undefined || fileName === '') {
+    return environment[name];
+  }
+  if (environment[name]) {
+    faults.push(`${name} and ${name}_FILE are both set; use one`);
+  }
+  try {
+    return readFileSync(fileName, 'utf8').trim();
+  } catch {
+    faults.push(`${name}_FILE: the file cannot be read`);
+    return undefined;
+  }
+}
+
+function complete(variables: Variables): Config {
+  const { HOLDFAST_STORAGE, HOLDFAST_SCRATCH_DIR, HOLDFAST_PG_BIN_DIRS, ...rest } = variables;
+  return {
+    ...rest,
+    storageDir: path.resolve(HOLDFAST_STORAGE ?? path.join(rest.HOLDFAST_DATA_DIR, 'backups')),
+    scratchDir: path.resolve(HOLDFAST_SCRATCH_DIR ?? path.join(rest.HOLDFAST_DATA_DIR, 'scratch')),
+    pgBinDirs: (HOLDFAST_PG_BIN_DIRS ?? '').split(':').filter(Boolean),
+  };
+}

@@ -1,0 +1,47 @@
+/** Starts pg_restore: into a database with errors fatal, or only to read an archive. */
+import type { ClientPrograms } from './client-programs.ts';
+import { type ConnectOptions, type DatabaseAddress, libpqEnvironment } from './database-address.ts';
+import { type RunningTool, runTool } from '../process/run-tool.ts';
+
+export interface PgRestoreOptions {
+  readonly client: ClientPrograms;
+  /** A database that exists and is empty; its name must be one of ours. */
+  readonly address: DatabaseAddress;
+  readonly connect: ConnectOptions;
+  /** False leaves owners and grants out. */
+  readonly withOwners: boolean;
+  /** A file that lists the entries of the table of contents to restore, as `pg_restore --list` prints them. */
+  readonly listFile?: string;
+  /** False only where what can't be restored may be missing: pg_restore then exits 1 and goes on. */
+  readonly isExitOnError?: boolean;
+}
+
+/** The archive goes to standard input. */
+export async function startPgRestore(options: PgRestoreOptions): Promise<RunningTool> {
+  const { client, address, connect } = options;
+  return await runTool({
+    program: client.pgRestore,
+    args: [
+      '--format=custom',
+      ...(options.isExitOnError === false ? [] : ['--exit-on-error']),
+      '--no-password',
+      `--dbname=${address.database}`,
+      ...(options.withOwners ? [] : ['--no-owner', '--no-privileges']),
+      ...(options.listFile === undefined ? [] : [`--use-list=${options.listFile}`]),
+    ],
+    env: libpqEnvironment(address, connect),
+    stdin: 'pipe',
+    stdout: 'ignore',
+  });
+}
+
+/** Lists the table of contents of the archive on standard input; reads no more of it than that. */
+export async function startPgRestoreList(client: ClientPrograms): Promise<RunningTool> {
+  return await runTool({
+    program: client.pgRestore,
+    args: ['--format=custom', '--list'],
+    env: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8' },
+    stdin: 'pipe',
+    stdout: 'pipe',
+  });
+}

@@ -1,0 +1,48 @@
+/** Short-lived databases of ours, made from template0 and dropped whatever happens. */
+import type { Manifest } from '@holdfast/contracts/manifest';
+import type { DatabaseSession } from './database-session.ts';
+import { quoteIdentifier } from './quote.ts';
+
+/** Says in the catalogue whose it is, so that only our own are ever dropped. */
+const ownComment = 'Scratch database of Holdfast; dropped by it';
+
+export interface ScratchDatabaseOptions {
+  readonly name: string;
+  /** Encoding and locale as the source had them, so that text sorts and compares the same. */
+  readonly like: Pick<
+    Manifest['database'],
+    'encoding' | 'collate' | 'ctype' | 'localeProvider' | 'icuLocale'
+  >;
+}
+
+/** @throws AppError PERMISSION_DENIED where the role may not create databases. */
+export async function createScratchDatabase(
+  session: DatabaseSession,
+  { name, like }: ScratchDatabaseOptions,
+): Promise<void> {
+  const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+  const locale =
+    like.localeProvider === 'icu' && like.icuLocale !== null
+      ? ` LOCALE_PROVIDER icu ICU_LOCALE ${literal(like.icuLocale)}`
+      : '';
+  await session.query(
+    `CREATE DATABASE ${quoteIdentifier(name)} TEMPLATE template0 ENCODING ${literal(like.encoding)}
+       LC_COLLATE ${literal(like.collate)} LC_CTYPE ${literal(like.ctype)}${locale}`,
+  );
+  await session.query(`COMMENT ON DATABASE ${quoteIdentifier(name)} IS ${literal(ownComment)}`);
+}
+
+/** Ends its sessions and drops it; no error when it does not exist. */
+export async function dropScratchDatabase(session: DatabaseSession, name: string): Promise<void> {
+  await session.query(`DROP DATABASE IF EXISTS ${quoteIdentifier(name)} WITH (FORCE)`);
+}
+
+/** Scratch databases of ours whose name starts with `prefix`. */
+export async function listScratchDatabases(session: DatabaseSession, prefix: string): Promise<string[]> {
+  const rows = await session.query<{ name: string }>(
+    `SELECT datname AS name FROM pg_database
+     WHERE starts_with(datname, $1) AND shobj_description(oid, 'pg_database') IS NOT DISTINCT FROM $2`,
+    [prefix, ownComment],
+  );
+  return rows.map((row) => row.name);
+}

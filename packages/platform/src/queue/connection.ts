@@ -1,0 +1,34 @@
+/** Redis connections, one kind for each use. */
+import { Redis } from 'ioredis';
+import type { Logger } from '../logger.ts';
+
+/**
+ * `producer` fails at once when Redis is away, since the row is the outbox; `worker` waits for it;
+ * `subscriber` reconnects and subscribes again by itself.
+ */
+export type RedisUse = 'producer' | 'worker' | 'subscriber';
+
+export function connectRedis(url: string, use: RedisUse, logger: Logger): Redis {
+  const redis = new Redis(url, {
+    // BullMQ's blocking reads need null; a producer must not hold a request back.
+    maxRetriesPerRequest: use === 'producer' ? 1 : null,
+    enableOfflineQueue: use !== 'producer',
+    connectTimeout: 5_000,
+    retryStrategy: (times) => Math.min(times * 100, 2_000),
+    ...(use === 'producer' ? { commandTimeout: 3_000 } : {}),
+  });
+  let isDown = false;
+  redis.on('error', (error) => {
+    if (!isDown) {
+      isDown = true;
+      logger.warn({ error: error.message, use }, 'Redis is not reachable; trying again until it is');
+    }
+  });
+  redis.on('ready', () => {
+    if (isDown) {
+      isDown = false;
+      logger.info({ use }, 'Redis is back');
+    }
+  });
+  return redis;
+}

@@ -1,0 +1,63 @@
+/** The only place where the API constructs clients. */
+import { AuditLogEntity } from '@holdfast/features/audit/index';
+import { SessionEntity, UserEntity } from '@holdfast/features/auth/index';
+import { BackupEntity } from '@holdfast/features/backups/index';
+import { DatabaseEntity } from '@holdfast/features/databases/index';
+import { DrillEntity } from '@holdfast/features/restores/index';
+import { SettingsEntity } from '@holdfast/features/settings/index';
+import { type Clock, systemClock } from '@holdfast/platform/clock';
+import type { Config } from '@holdfast/platform/config/load-config';
+import { SecretBox } from '@holdfast/platform/crypto/secret-box';
+import { createDataSource } from '@holdfast/platform/db/data-source';
+import type { Logger } from '@holdfast/platform/logger';
+import { connectRedis } from '@holdfast/platform/queue/connection';
+import { type RedisKeys, redisKeys } from '@holdfast/platform/queue/keys';
+import { JobQueues } from '@holdfast/platform/queue/queues';
+import type { Redis } from 'ioredis';
+import type { DataSource, EntitySchema } from 'typeorm';
+
+export interface ApiDeps {
+  readonly config: Config;
+  readonly source: DataSource;
+  readonly redis: Redis;
+  readonly subscriber: Redis;
+  readonly keys: RedisKeys;
+  readonly queues: JobQueues;
+  readonly secrets: SecretBox;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Called as a named step is reached; tests stop or kill the process there. */
+  readonly reached: (step: string) => Promise<void>;
+}
+
+const entities: EntitySchema[] = [
+  AuditLogEntity,
+  SessionEntity,
+  UserEntity,
+  BackupEntity,
+  DatabaseEntity,
+  DrillEntity,
+  SettingsEntity,
+];
+
+/** Nothing is connected yet but Redis, which connects by itself. */
+export function createApiDeps(config: Config, logger: Logger): ApiDeps {
+  const keys = redisKeys(config.HOLDFAST_REDIS_PREFIX);
+  const redis = connectRedis(config.REDIS_URL, 'producer', logger);
+  return {
+    config,
+    logger,
+    keys,
+    redis,
+    subscriber: connectRedis(config.REDIS_URL, 'subscriber', logger),
+    source: createDataSource({
+      url: config.METADATA_DATABASE_URL,
+      entities,
+      applicationName: 'holdfast-api',
+    }),
+    queues: new JobQueues(redis, keys, logger),
+    secrets: new SecretBox(config.HOLDFAST_SECRET_KEY),
+    clock: systemClock,
+    reached: async () => undefined,
+  };
+}

@@ -1,0 +1,98 @@
+/** createWorker: a table of job name -> handler, and the loops beside it, from the deps it is given. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { AppError } from '@holdfast/contracts/errors';
+import type { OperationRef } from '@holdfast/contracts/operations';
+import { removeDeletedBackup, runBackup, sweepPartials } from '@holdfast/features/backups/jobs';
+import { HeartbeatObserver, reconcile } from '@holdfast/features/health/index';
+import { HandBackError } from '@holdfast/features/operations/index';
+import { runOperation } from '@holdfast/features/operations/jobs';
+import { runDrill, sweepScratchDatabases } from '@holdfast/features/restores/jobs';
+import { Loop } from '@holdfast/platform/loop';
+import { defineWorker, type JobHandlers } from '@holdfast/platform/queue/define-worker';
+import type { WorkerDeps } from './deps.ts';
+
+export interface HoldfastWorker {
+  start(): Promise<void>;
+  /** Takes no more jobs, lets those that run finish within the grace period, then hands them back. */
+  stop(): Promise<void>;
+}
+
+const sweepEveryMs = 60_000;
+
+export function createWorker(deps: WorkerDeps): HoldfastWorker {
+  const { config, logger } = deps;
+  const handlers: JobHandlers = {
+    'run-backup': ({ backupId, attempt }, signal) =>
+      runOperation(deps, { ref: { kind: 'backup', id: String(backupId) }, attempt, run: runBackup }, signal),
+    'run-drill': ({ operationId, attempt }, signal) =>
+      runOperation(deps, { ref: { kind: 'drill', id: operationId }, attempt, run: runDrill }, signal),
+    'delete-backup': async ({ backupId }) => {
+      await removeDeletedBackup(deps, backupId);
+      return undefined;
+    },
+  };
+  const worker = defineWorker({
+    handlers,
+    connection: deps.jobConnection,
+    keys: deps.keys,
+    logger,
+    clock: deps.clock,
+    concurrency: config.HOLDFAST_WORKER_CONCURRENCY,
+    leaseMs: deps.leaseMs,
+  });
+  const observer = new HeartbeatObserver(deps.leaseMs, deps.clock);
+  const loops = [
+    new Loop({
+      name: 'reconcile',
+      intervalMs: config.HOLDFAST_RECONCILE_SECONDS * 1000,
+      logger,
+      task: () => reconcile({ ...deps, observer }),
+    }),
+    new Loop({ name: 'sweep-partials', intervalMs: sweepEveryMs, logger, task: () => sweepPartials(deps) }),
+    new Loop({
+      name: 'sweep-scratch-databases',
+      intervalMs: sweepEveryMs,
+      logger,
+      task: () => sweepScratchDatabases(deps),
+    }),
+  ];
+  return {
+    start: async () => {
+      listenForCancels(deps);
+      worker.start();
+      for (const loop of loops) {
+        loop.start();
+      }
+      logger.info({ workerId: deps.workerId }, 'worker started');
+    },
+    stop: async () => {
+      await Promise.all(loops.map((loop) => loop.stop()));
+      const stopped = worker.stop();
+      const grace = new AbortController();
+      const graceMs = config.HOLDFAST_SHUTDOWN_GRACE_SECONDS * 1000;
+      await Promise.race([
+        stopped,
+        delay(graceMs, undefined, { signal: grace.signal }).catch(() => undefined),
+      ]);
+      grace.abort();
+      deps.running.abortAll(new HandBackError('the worker shuts down'));
+      await stopped;
+    },
+  };
+}
+
+/** Cancels arrive at once by pub/sub; a lost one is found by the next heartbeat. */
+function listenForCancels({ subscriber, keys, running, logger }: WorkerDeps): void {
+  const channel = keys.channel('cancel');
+  subscriber.on('message', (from: string, text: string) => {
+    if (from === channel) {
+      running.abort(
+        JSON.parse(text) as OperationRef,
+        new AppError('CANCELLED', 'The operation was cancelled.'),
+      );
+    }
+  });
+  subscriber
+    .subscribe(channel)
+    .catch((error: unknown) => logger.warn({ error }, 'subscribing to cancels failed'));
+}

@@ -1,0 +1,66 @@
+/** The only place where a worker constructs clients. */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { AuditLogEntity } from '@holdfast/features/audit/index';
+import { UserEntity } from '@holdfast/features/auth/index';
+import { BackupEntity } from '@holdfast/features/backups/index';
+import { DatabaseEntity } from '@holdfast/features/databases/index';
+import { type OperationDeps, RunningOperations } from '@holdfast/features/operations/index';
+import { DrillEntity } from '@holdfast/features/restores/index';
+import { SettingsEntity } from '@holdfast/features/settings/index';
+import { LocalStorage } from '@holdfast/features/storage/index';
+import { systemClock } from '@holdfast/platform/clock';
+import type { Config } from '@holdfast/platform/config/load-config';
+import { SecretBox } from '@holdfast/platform/crypto/secret-box';
+import { createDataSource } from '@holdfast/platform/db/data-source';
+import type { Logger } from '@holdfast/platform/logger';
+import { findClientPrograms } from '@holdfast/platform/pgtools/client-programs';
+import { connectRedis } from '@holdfast/platform/queue/connection';
+import { redisKeys } from '@holdfast/platform/queue/keys';
+import { JobQueues } from '@holdfast/platform/queue/queues';
+import type { Redis } from 'ioredis';
+import type { EntitySchema } from 'typeorm';
+
+export interface WorkerDeps extends OperationDeps {
+  readonly config: Config;
+  /** For taking jobs: it waits for Redis as long as it takes. */
+  readonly jobConnection: Redis;
+  readonly subscriber: Redis;
+}
+
+const entities: EntitySchema[] = [
+  AuditLogEntity,
+  UserEntity,
+  BackupEntity,
+  DatabaseEntity,
+  DrillEntity,
+  SettingsEntity,
+];
+
+export function createWorkerDeps(config: Config, logger: Logger): WorkerDeps {
+  const keys = redisKeys(config.HOLDFAST_REDIS_PREFIX);
+  const redis = connectRedis(config.REDIS_URL, 'producer', logger);
+  return {
+    config,
+    logger,
+    keys,
+    redis,
+    jobConnection: connectRedis(config.REDIS_URL, 'worker', logger),
+    subscriber: connectRedis(config.REDIS_URL, 'subscriber', logger),
+    source: createDataSource({
+      url: config.METADATA_DATABASE_URL,
+      entities,
+      applicationName: 'holdfast-worker',
+    }),
+    queues: new JobQueues(redis, keys, logger),
+    storage: new LocalStorage(config.storageDir),
+    secrets: new SecretBox(config.HOLDFAST_SECRET_KEY),
+    findClients: () => findClientPrograms(config.pgBinDirs),
+    scratchDir: config.scratchDir,
+    clock: systemClock,
+    workerId: `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`,
+    leaseMs: config.HOLDFAST_LEASE_SECONDS * 1000,
+    running: new RunningOperations(),
+    reached: async () => undefined,
+  };
+}
