@@ -14,7 +14,8 @@ import { migrateUp } from '@holdfast/platform/db/migrate';
 import { Loop } from '@holdfast/platform/loop';
 import type { FastifyInstance } from 'fastify';
 import type { ApiDeps } from './deps.ts';
-import { createServer, sessionCookie } from './http/server.ts';
+import { createServer } from './http/server.ts';
+import { sessionCookie } from './http/session-cookie.ts';
 
 const base = '/api/admin/backup-restore';
 

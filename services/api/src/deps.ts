@@ -20,6 +20,7 @@ export interface ApiDeps {
   readonly config: Config;
   readonly source: DataSource;
   readonly redis: Redis;
+  readonly queueConnection: Redis;
   readonly subscriber: Redis;
   readonly keys: RedisKeys;
   readonly queues: JobQueues;
@@ -43,19 +44,20 @@ const entities: EntitySchema[] = [
 /** Nothing is connected yet but Redis, which connects by itself. */
 export function createApiDeps(config: Config, logger: Logger): ApiDeps {
   const keys = redisKeys(config.HOLDFAST_REDIS_PREFIX);
-  const redis = connectRedis(config.REDIS_URL, 'producer', logger);
+  const queueConnection = connectRedis(config.REDIS_URL, 'queue', logger);
   return {
     config,
     logger,
     keys,
-    redis,
+    redis: connectRedis(config.REDIS_URL, 'publisher', logger),
+    queueConnection,
     subscriber: connectRedis(config.REDIS_URL, 'subscriber', logger),
     source: createDataSource({
       url: config.METADATA_DATABASE_URL,
       entities,
       applicationName: 'holdfast-api',
     }),
-    queues: new JobQueues(redis, keys, logger),
+    queues: new JobQueues(queueConnection, keys, logger),
     secrets: new SecretBox(config.HOLDFAST_SECRET_KEY),
     clock: systemClock,
     reached: async () => undefined,

@@ -13,8 +13,9 @@ async function main(): Promise<void> {
   shutdown.listen(config.HOLDFAST_SHUTDOWN_GRACE_SECONDS * 1000);
   const deps = createApiDeps(config, logger);
   shutdown.add('redis', () => {
-    deps.redis.disconnect();
-    deps.subscriber.disconnect();
+    for (const connection of [deps.redis, deps.queueConnection, deps.subscriber]) {
+      connection.disconnect();
+    }
   });
   shutdown.add('queues', () => deps.queues.close());
   shutdown.add('metadata', () => (deps.source.isInitialized ? deps.source.destroy() : undefined));

@@ -25,6 +25,7 @@ export interface WorkerDeps extends OperationDeps {
   readonly config: Config;
   /** For taking jobs: it waits for Redis as long as it takes. */
   readonly jobConnection: Redis;
+  readonly queueConnection: Redis;
   readonly subscriber: Redis;
 }
 
@@ -39,20 +40,21 @@ const entities: EntitySchema[] = [
 
 export function createWorkerDeps(config: Config, logger: Logger): WorkerDeps {
   const keys = redisKeys(config.HOLDFAST_REDIS_PREFIX);
-  const redis = connectRedis(config.REDIS_URL, 'producer', logger);
+  const queueConnection = connectRedis(config.REDIS_URL, 'queue', logger);
   return {
     config,
     logger,
     keys,
-    redis,
-    jobConnection: connectRedis(config.REDIS_URL, 'worker', logger),
+    redis: connectRedis(config.REDIS_URL, 'publisher', logger),
+    queueConnection,
+    jobConnection: connectRedis(config.REDIS_URL, 'queue', logger),
     subscriber: connectRedis(config.REDIS_URL, 'subscriber', logger),
     source: createDataSource({
       url: config.METADATA_DATABASE_URL,
       entities,
       applicationName: 'holdfast-worker',
     }),
-    queues: new JobQueues(redis, keys, logger),
+    queues: new JobQueues(queueConnection, keys, logger),
     storage: new LocalStorage(config.storageDir),
     secrets: new SecretBox(config.HOLDFAST_SECRET_KEY),
     findClients: () => findClientPrograms(config.pgBinDirs),

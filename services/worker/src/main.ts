@@ -18,7 +18,7 @@ async function main(): Promise<void> {
   shutdown.listen(config.HOLDFAST_SHUTDOWN_GRACE_SECONDS * 1000 + handBackMs);
   const deps = createWorkerDeps(config, logger);
   shutdown.add('redis', () => {
-    for (const connection of [deps.redis, deps.jobConnection, deps.subscriber]) {
+    for (const connection of [deps.redis, deps.queueConnection, deps.jobConnection, deps.subscriber]) {
       connection.disconnect();
     }
   });

@@ -71,7 +71,8 @@ export const BackupEntity = new EntitySchema<BackupRow>({
   name: 'Backup',
   tableName: 'admin_backups',
   columns: {
-    id: { ...integer('id'), primary: true, generated: 'increment' },
+    // Drawn from the sequence before the insert, since the file's name may need it.
+    id: { ...integer('id'), primary: true },
     filename: text('filename'),
     displayName: text('display_name'),
     description: nullable(text('description')),

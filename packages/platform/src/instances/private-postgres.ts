@@ -87,14 +87,28 @@ export class PrivatePostgres {
     await stopDaemon(this.#pidFile, { signal: mode === 'fast' ? 'SIGINT' : 'SIGQUIT', graceMs: 30_000 });
   }
 
+  /** Where it is not there yet. */
   async createDatabase(name: string): Promise<void> {
-    const client = new Client({ connectionString: this.url('postgres') });
-    await client.connect();
-    try {
+    await this.#administer(async (client) => {
       const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [name]);
       if (rowCount === 0) {
         await client.query(`CREATE DATABASE ${quoteIdentifier(name)}`);
       }
+    });
+  }
+
+  /** Where it is there. */
+  async dropDatabase(name: string): Promise<void> {
+    await this.#administer((client) =>
+      client.query(`DROP DATABASE IF EXISTS ${quoteIdentifier(name)} WITH (FORCE)`),
+    );
+  }
+
+  async #administer(work: (client: Client) => Promise<unknown>): Promise<void> {
+    const client = new Client({ connectionString: this.url('postgres') });
+    await client.connect();
+    try {
+      await work(client);
     } finally {
       await client.end();
     }

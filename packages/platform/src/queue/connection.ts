@@ -3,19 +3,19 @@ import { Redis } from 'ioredis';
 import type { Logger } from '../logger.ts';
 
 /**
- * `producer` fails at once when Redis is away, since the row is the outbox; `worker` waits for it;
- * `subscriber` reconnects and subscribes again by itself.
+ * `publisher` fails at once when Redis is away, since the row is the outbox; `queue` belongs to BullMQ, which wants to
+ * wait for it; `subscriber` reconnects and subscribes again by itself.
  */
-export type RedisUse = 'producer' | 'worker' | 'subscriber';
+export type RedisUse = 'publisher' | 'queue' | 'subscriber';
 
 export function connectRedis(url: string, use: RedisUse, logger: Logger): Redis {
   const redis = new Redis(url, {
-    // BullMQ's blocking reads need null; a producer must not hold a request back.
-    maxRetriesPerRequest: use === 'producer' ? 1 : null,
-    enableOfflineQueue: use !== 'producer',
+    // BullMQ's blocking reads need null; a publisher must not hold a request back.
+    maxRetriesPerRequest: use === 'publisher' ? 1 : null,
+    enableOfflineQueue: use !== 'publisher',
     connectTimeout: 5_000,
     retryStrategy: (times) => Math.min(times * 100, 2_000),
-    ...(use === 'producer' ? { commandTimeout: 3_000 } : {}),
+    ...(use === 'publisher' ? { commandTimeout: 3_000 } : {}),
   });
   let isDown = false;
   redis.on('error', (error) => {

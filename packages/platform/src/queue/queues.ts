@@ -1,5 +1,6 @@
 /** The queues as producers see them. Redis may lose all of this: the reconciler rebuilds it from rows. */
 import { type JobName, type JobPayloads, jobQueues, type QueueName } from '@holdfast/contracts/jobs';
+import { AppError } from '@holdfast/contracts/errors';
 import { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from '../logger.ts';
@@ -19,10 +20,16 @@ export interface QueueCounts {
   readonly delayed: number;
 }
 
+/** Longer than any answer of a Redis that is well. */
+const answerWithinMs = 5_000;
+
 export class JobQueues {
+  readonly #connection: Redis;
   readonly #queues: Record<QueueName, Queue>;
 
+  /** `connection` is for the queues alone. */
   constructor(connection: Redis, keys: RedisKeys, logger: Logger) {
+    this.#connection = connection;
     const open = (name: QueueName): Queue => {
       const queue = new Queue(name, {
         connection,
@@ -37,20 +44,22 @@ export class JobQueues {
     this.#queues = { operations: open('operations'), maintenance: open('maintenance') };
   }
 
+  /** @throws AppError SERVICE_UNAVAILABLE at once while Redis is away, as all of these */
   async add<N extends JobName>(job: AddJob<N>): Promise<void> {
-    await this.#queues[jobQueues[job.name]].add(job.name, job.payload, {
+    const options = {
       jobId: job.jobId,
       ...(job.delayMs !== undefined && job.delayMs > 0 ? { delay: job.delayMs } : {}),
-    });
+    };
+    await this.#ask(() => this.#queues[jobQueues[job.name]].add(job.name, job.payload, options));
   }
 
   /** How many operations the whole cluster runs at once. */
   async setOperationLimit(limit: number): Promise<void> {
-    await this.#queues.operations.setGlobalConcurrency(limit);
+    await this.#ask(() => this.#queues.operations.setGlobalConcurrency(limit));
   }
 
   async counts(queue: QueueName): Promise<QueueCounts> {
-    const counts = await this.#queues[queue].getJobCounts('waiting', 'active', 'delayed');
+    const counts = await this.#ask(() => this.#queues[queue].getJobCounts('waiting', 'active', 'delayed'));
     return {
       waiting: counts['waiting'] ?? 0,
       active: counts['active'] ?? 0,
@@ -60,5 +69,24 @@ export class JobQueues {
 
   async close(): Promise<void> {
     await Promise.all(Object.values(this.#queues).map((queue) => queue.close()));
+  }
+
+  /** BullMQ would keep what is asked in memory until Redis is back; the rows keep it better. */
+  async #ask<T>(question: () => Promise<T>): Promise<T> {
+    if (this.#connection.status !== 'ready') {
+      throw new AppError('SERVICE_UNAVAILABLE', 'Redis is not reachable.');
+    }
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(
+        () => reject(new AppError('SERVICE_UNAVAILABLE', 'Redis does not answer.')),
+        answerWithinMs,
+      );
+    });
+    try {
+      return await Promise.race([question(), tooLate]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }

@@ -5,13 +5,18 @@ import { authenticate, can, type Identity } from '@holdfast/features/auth/index'
 import { readSettings } from '@holdfast/features/settings/index';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ApiDeps } from '../deps.ts';
-import { sessionCookie } from './server.ts';
+import { docsPath } from './open-api.ts';
+import { sessionCookie } from './session-cookie.ts';
 
 const changingMethods = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
 
 export function registerAuthHook(server: FastifyInstance, deps: Pick<ApiDeps, 'source' | 'secrets'>): void {
   server.decorateRequest('identity', null);
   server.addHook('onRoute', (route) => {
+    if (route.url.startsWith(docsPath)) {
+      // Routes of the documentation page are made by its plugin, which knows no permissions.
+      route.config = { ...route.config, permission: 'api.describe' };
+    }
     if (route.config?.permission === undefined) {
       throw new Error(`${String(route.method)} ${route.url} states no permission`);
     }

@@ -3,6 +3,8 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 
+export const docsPath = '/api/docs';
+
 export async function registerOpenApi(server: FastifyInstance): Promise<void> {
   await server.register(swagger, {
     openapi: {
@@ -16,7 +18,7 @@ export async function registerOpenApi(server: FastifyInstance): Promise<void> {
       security: [{ token: [] }],
     },
   });
-  await server.register(swaggerUi, { routePrefix: '/api/docs' });
+  await server.register(swaggerUi, { routePrefix: docsPath });
   server.get(
     '/api/openapi.json',
     { config: { permission: 'api.describe' }, schema: { hide: true } },

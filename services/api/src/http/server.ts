@@ -4,13 +4,11 @@ import cookie from '@fastify/cookie';
 import helmet from '@fastify/helmet';
 import rateLimit from '@fastify/rate-limit';
 import { AppError } from '@holdfast/contracts/errors';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { ApiDeps } from '../deps.ts';
 import { registerAuthHook } from './auth-hook.ts';
 import { registerOpenApi } from './open-api.ts';
 import { problemOf, registerProblems } from './problems.ts';
-
-export const sessionCookie = 'holdfast_session';
 
 const bodyLimitBytes = 1024 * 1024;
 
@@ -18,7 +16,7 @@ export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
   const logger: FastifyBaseLogger = deps.logger;
   const server: FastifyInstance = Fastify({
     loggerInstance: logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: bodyLimitBytes,
     requestTimeout: 60_000,
     genReqId: () => randomUUID(),
