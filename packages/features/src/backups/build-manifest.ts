@@ -64,10 +64,13 @@ export function buildManifest({
   };
 }
 
-/** Entries of the table of contents by kind: TABLE, INDEX, TRIGGER and so on. */
+/** Entries of the table of contents by kind: TABLE, INDEX, TRIGGER and so on; not what belongs to the database as a whole. */
 export function countObjects(entries: readonly TocEntry[]): Record<string, number> {
   const counts: Record<string, number> = {};
-  for (const { description } of entries) {
+  for (const { description, tag } of entries) {
+    if (description.startsWith('DATABASE') || tag.startsWith('DATABASE ')) {
+      continue;
+    }
     counts[description] = (counts[description] ?? 0) + 1;
   }
   return counts;

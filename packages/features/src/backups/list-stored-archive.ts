@@ -1,4 +1,5 @@
 /** Lets pg_restore list the archive as it was stored: the proof that the plain tools can read it. */
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { CompressionType } from '@holdfast/contracts/backups';
 import { AppError } from '@holdfast/contracts/errors';
@@ -66,6 +67,17 @@ export async function listStoredArchive({
     signal.removeEventListener('abort', endTools);
     source.destroy();
     await Promise.all(tools.map((tool) => tool.end()));
+  }
+}
+
+/** pg_restore stops reading behind the table of contents, so this ends with a broken pipe: nobody waits for it. */
+function feed(source: Readable, decompressor: RunningTool | null, lister: RunningTool): void {
+  const flows =
+    decompressor === null
+      ? [pipeline(source, lister.stdin)]
+      : [pipeline(source, decompressor.stdin), pipeline(decompressor.stdout, lister.stdin)];
+  for (const flow of flows) {
+    flow.catch(() => undefined);
   }
 }
 

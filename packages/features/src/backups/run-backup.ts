@@ -101,7 +101,7 @@ async function produce(
       checksum_sha256: written.stored.sha256,
       postgres_version: facts.serverVersion,
       storage_target: deps.storage.target,
-      metadata: { tableBytes },
+      metadata: { tableBytes, ...(written.warnings.length === 0 ? {} : { warnings: written.warnings }) },
       manifest,
       proof_level: 'stored',
       proved_at: deps.clock.now(),

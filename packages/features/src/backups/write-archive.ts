@@ -21,6 +21,8 @@ export interface WriteArchiveOptions {
 export interface WrittenArchive {
   readonly contents: ArchiveContents;
   readonly stored: Checksums;
+  /** What pg_dump said although it succeeded. */
+  readonly warnings: readonly string[];
 }
 
 const chunkBytes = 256 * 1024;
@@ -71,7 +73,7 @@ async function pump(
   const [dumpExit, compressorExit] = await settleAll(flows, tools, signal);
   failOnExit('pg_dump', dumpExit);
   failOnExit('The compressor', compressorExit);
-  return { contents: inspector.end(), stored: meter.finish() };
+  return { contents: inspector.end(), stored: meter.finish(), warnings: warningsOf(dumpExit) };
 }
 
 /** Waits for flows and exits together. When a flow breaks, the tools are ended first, and a tool's own words win over "broken pipe". */
@@ -87,7 +89,6 @@ async function settleAll(
   const broken = await flow;
   if (broken !== null) {
     const exits = await Promise.all(tools.map((tool) => graceThenEnd(tool)));
-    await Promise.allSettled(flows);
     signal.throwIfAborted();
     throw causeOf(broken.error, exits);
   }
@@ -120,6 +121,15 @@ function causeOf(error: unknown, [dumpExit, compressorExit]: ToolExit[]): unknow
     }
   }
   return new AppError('TOOL_FAILED', `The pipeline broke: ${(error as Error).message}`, { cause: error });
+}
+
+const maxWarnings = 100;
+
+function warningsOf(exit: ToolExit | undefined): string[] {
+  return (exit?.stderr ?? '')
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .slice(0, maxWarnings);
 }
 
 function failOnExit(tool: string, exit: ToolExit | undefined): void {

@@ -76,9 +76,9 @@ async function readStoredToc(
       }
     }
   } finally {
+    stopFeeding.abort();
     source.destroy();
     await decompressor?.end();
-    await feeding;
   }
   return inspector.entries ?? inspector.end().entries;
 }

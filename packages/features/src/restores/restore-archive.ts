@@ -90,7 +90,7 @@ async function checkStoredFile(
   }
 }
 
-/** pg_restore's own word counts: it may close its input early only to fail. */
+/** pg_restore's own word counts first: where it failed, what fed it broke because of that, and may never settle. */
 async function finish(
   flows: Promise<void>[],
   restorer: RunningTool,
@@ -98,12 +98,6 @@ async function finish(
 ): Promise<void> {
   const settled = Promise.allSettled(flows);
   const restored = await restorer.exited;
-  if (restored.exitCode !== 0) {
-    decompressor?.stdout.destroy();
-    await decompressor?.end();
-  }
-  const decompressed = await decompressor?.exited;
-  const results = await settled;
   if (restored.exitCode !== 0) {
     throw classifyToolFailure(
       'pg_restore',
@@ -114,11 +108,18 @@ async function finish(
       'RESTORE_FAILED',
     );
   }
-  const broken = results.find((result) => result.status === 'rejected');
-  if (broken !== undefined || (decompressed !== undefined && decompressed.exitCode !== 0)) {
+  const decompressed = await decompressor?.exited;
+  if (decompressed !== undefined && decompressed.exitCode !== 0) {
     throw new AppError(
       'FILE_CORRUPTION',
-      `The stored file could not be read to its end: ${decompressed?.stderr || String(broken?.reason)}`,
+      `The stored file could not be decompressed to its end: ${decompressed.stderr}`,
+    );
+  }
+  const broken = (await settled).find((result) => result.status === 'rejected');
+  if (broken !== undefined) {
+    throw new AppError(
+      'FILE_CORRUPTION',
+      `The stored file could not be read to its end: ${String(broken.reason)}`,
     );
   }
 }

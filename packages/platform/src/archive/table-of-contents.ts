@@ -1,4 +1,4 @@
-/** The head of a custom-format archive: header and table of contents, versions 1.10 (PostgreSQL 8.4) to 1.16 (PostgreSQL 18). */
+/** The head of a custom-format archive: header and table of contents, versions 1.11 (PostgreSQL 9.0) to 1.16 (PostgreSQL 18). */
 import { AppError } from '@holdfast/contracts/errors';
 import { type ByteCursor, NeedMoreBytes } from './byte-cursor.ts';
 
@@ -31,7 +31,7 @@ export interface ArchiveHead {
 }
 
 const customFormat = 1;
-const oldestMinor = 10;
+const oldestMinor = 11;
 const newestMinor = 16;
 const maxEntries = 10_000_000;
 
@@ -95,9 +95,7 @@ function readEntry(cursor: ByteCursor, { minorVersion, offsetBytes }: ArchiveHea
   cursor.string(); // Oid of the object.
   const tag = cursor.string() ?? '';
   const description = cursor.string() ?? '';
-  if (minorVersion >= 11) {
-    cursor.int(); // Section.
-  }
+  cursor.int(); // Section.
   const definition = cursor.string() ?? '';
   cursor.string(); // Drop statement.
   const copyStatement = cursor.string() ?? '';

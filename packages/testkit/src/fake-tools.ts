@@ -1,0 +1,41 @@
+/** Programs that stand in for pg_dump to misbehave: pipes, signals and exit codes stay real. */
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { findPrograms } from '@holdfast/platform/instances/programs';
+
+/** `$REAL` is the real pg_dump, `$@` what it was called with. */
+export const misbehaviours = {
+  /** The whole archive, but the exit status says no. */
+  failsAtTheEnd: '"$REAL" "$@"; echo "pg_dump: error: something went wrong at the very end" >&2; exit 1',
+  /** Standard output closes long before the process says that it failed. */
+  closesOutputThenFails:
+    '"$REAL" "$@" | head -c 200000; exec 1>&-; sleep 0.7; echo "pg_dump: error: lost the server" >&2; exit 1',
+  /** Half an archive, and everything fine as far as it knows. */
+  isCutShortWithSuccess: '"$REAL" "$@" | head -c 200000; exit 0',
+  stallsWithoutAByte: 'exec sleep 600',
+  stallsInTheMiddle: '"$REAL" "$@" | head -c 200000; exec sleep 600',
+  ignoresSignals: 'trap "" INT TERM; while :; do sleep 0.2; done',
+  warns:
+    '"$REAL" "$@"; status=$?; echo "pg_dump: warning: there are circular foreign-key constraints" >&2; exit $status',
+  floodsStandardError:
+    'head -c 300000000 /dev/zero | tr "\\\\0" "x" >&2; echo "pg_dump: error: and that was all" >&2; exit 1',
+} as const;
+
+export type Misbehaviour = keyof typeof misbehaviours;
+
+/** Makes a folder that wins over every real client, since it claims the newest version. */
+export async function fakeClientDir(folder: string, misbehaviour: Misbehaviour): Promise<string> {
+  const programs = await findPrograms();
+  const dir = path.join(folder, `fake-${misbehaviour}`);
+  await mkdir(dir, { recursive: true });
+  const real = path.join(programs?.postgresBinDir ?? '', 'pg_dump');
+  const script = `#!/bin/sh\nREAL=${real}\n[ "$1" = --version ] && { echo "pg_dump (PostgreSQL) 99.0"; exit 0; }\n${misbehaviours[misbehaviour]}\n`;
+  await writeFile(path.join(dir, 'pg_dump'), script);
+  await writeFile(
+    path.join(dir, 'pg_restore'),
+    `#!/bin/sh\nexec ${path.join(programs?.postgresBinDir ?? '', 'pg_restore')} "$@"\n`,
+  );
+  await chmod(path.join(dir, 'pg_dump'), 0o755);
+  await chmod(path.join(dir, 'pg_restore'), 0o755);
+  return dir;
+}

@@ -1,0 +1,175 @@
+/** A whole Holdfast for one test file: metadata database, target, storage, API and workers as real processes. */
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { BackupView, CreateBackup } from '@holdfast/contracts/backups';
+import type { DrillView } from '@holdfast/contracts/drills';
+import { createTestDatabase, queryOnce, type Template, type TestDatabase } from './databases.ts';
+import { TestClient } from './test-client.ts';
+import { TestProcess } from './test-process.ts';
+import { until } from './until.ts';
+
+export interface TestStackOptions {
+  readonly target?: Template;
+  /** Another server's database instead. */
+  readonly targetUrl?: string;
+  /** Another Redis than the run's. */
+  readonly redisUrl?: string;
+  /** Columns of backup_settings. */
+  readonly settings?: Readonly<Record<string, number>>;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const ended = ['completed', 'failed', 'cancelled'];
+
+export class TestStack {
+  readonly metadata: TestDatabase;
+  readonly target: TestDatabase | null;
+  readonly storageDir: string;
+  readonly folder: string;
+  readonly processes: TestProcess[] = [];
+  readonly #env: Record<string, string>;
+
+  private constructor(parts: {
+    metadata: TestDatabase;
+    target: TestDatabase | null;
+    folder: string;
+    env: Record<string, string>;
+  }) {
+    this.metadata = parts.metadata;
+    this.target = parts.target;
+    this.folder = parts.folder;
+    this.storageDir = path.join(parts.folder, 'backups');
+    this.#env = parts.env;
+  }
+
+  static async create(options: TestStackOptions = {}): Promise<TestStack> {
+    const metadata = await createTestDatabase('metadata_template');
+    const target =
+      options.targetUrl === undefined ? await createTestDatabase(options.target ?? 'demo_template') : null;
+    const folder = await mkdtemp(path.join(process.env['HOLDFAST_TEST_FOLDER'] as string, 'stack-'));
+    const settings = { retry_delay: 0, ...options.settings };
+    const sets = Object.entries(settings).map(([column, value]) => `${column} = ${value}`);
+    await metadata.query(`UPDATE backup_settings SET ${sets.join(', ')}`);
+    return new TestStack({
+      metadata,
+      target,
+      folder,
+      env: {
+        METADATA_DATABASE_URL: metadata.url,
+        TARGET_DATABASE_URL: options.targetUrl ?? (target as TestDatabase).url,
+        REDIS_URL: options.redisUrl ?? (process.env['HOLDFAST_TEST_REDIS_URL'] as string),
+        HOLDFAST_REDIS_PREFIX: `test-${randomBytes(6).toString('hex')}`,
+        HOLDFAST_STORAGE: path.join(folder, 'backups'),
+        HOLDFAST_SCRATCH_DIR: path.join(folder, 'scratch'),
+        HOLDFAST_SECRET_KEY: 'a secret key for tests, long enough',
+        HOLDFAST_ADMIN_PASSWORD: 'correct horse battery',
+        HOLDFAST_PORT: '0',
+        HOLDFAST_LEASE_SECONDS: '2',
+        HOLDFAST_RECONCILE_SECONDS: '0.25',
+        HOLDFAST_SHUTDOWN_GRACE_SECONDS: '1',
+        ...options.env,
+      },
+    });
+  }
+
+  /** Starts an API process; resolves when it listens. */
+  async startApi(
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<{ process: TestProcess; client: TestClient }> {
+    const started = this.#start('api', env);
+    const { address } = await started.find((line) => line.address !== undefined);
+    return {
+      process: started,
+      client: await TestClient.signIn(
+        address as string,
+        'admin@localhost',
+        this.#env['HOLDFAST_ADMIN_PASSWORD'] as string,
+      ),
+    };
+  }
+
+  async startWorker(env: Readonly<Record<string, string>> = {}): Promise<TestProcess> {
+    const started = this.#start('worker', env);
+    await started.find((line) => line.msg === 'worker started');
+    return started;
+  }
+
+  #start(script: 'api' | 'worker', env: Readonly<Record<string, string>>): TestProcess {
+    const started = new TestProcess(script, { ...this.#env, ...env });
+    this.processes.push(started);
+    return started;
+  }
+
+  /** Creates a backup over HTTP and waits for its end. */
+  async backUp(client: TestClient, input: Partial<CreateBackup> = {}): Promise<BackupView> {
+    return await this.untilEnded(client, await client.createBackup(input));
+  }
+
+  async untilEnded(client: TestClient, backupId: number): Promise<BackupView> {
+    await this.untilStatus('admin_backups', backupId, ended);
+    return await client.get<BackupView>(`/backups/${backupId}`);
+  }
+
+  async drill(client: TestClient, backupId: number): Promise<DrillView> {
+    const { operationId } = await client.post<{ operationId: string }>(`/backups/${backupId}/drill`);
+    await this.untilStatus('drills', operationId, ended);
+    return await client.get<DrillView>(`/drills/${operationId}`);
+  }
+
+  /** Looks at the row itself: asking the API so often would meet its rate limit. */
+  async untilStatus(
+    table: 'admin_backups' | 'drills',
+    id: number | string,
+    statuses: readonly string[],
+  ): Promise<string> {
+    const key = table === 'drills' ? 'operation_id' : 'id';
+    return await until(async () => {
+      const [row] = await this.metadata.query<{ status: string }>(
+        `SELECT status FROM ${table} WHERE ${key} = $1`,
+        [id],
+      );
+      return row !== undefined && statuses.includes(row.status) && row.status;
+    });
+  }
+
+  /** Every file in the storage folder, relative to it. */
+  async storedFiles(): Promise<string[]> {
+    const entries = await readdir(this.storageDir, { recursive: true, withFileTypes: true }).catch(() => []);
+    return entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => path.relative(this.storageDir, path.join(entry.parentPath, entry.name)))
+      .sort();
+  }
+
+  storedPath(backup: BackupView): string {
+    return path.join(this.storageDir, backup.filePath);
+  }
+
+  /** Sessions on the target's server that belong to operations. */
+  async operationSessions(): Promise<string[]> {
+    const url = this.#env['TARGET_DATABASE_URL'] as string;
+    const rows = await queryOnce<{ name: string }>(
+      url,
+      `SELECT application_name AS name FROM pg_stat_activity WHERE datname = $1 AND application_name ~ '^holdfast/(backup|drill)/'`,
+      [decodeURIComponent(new URL(url).pathname.slice(1))],
+    );
+    return rows.map((row) => row.name);
+  }
+
+  async scratchDatabases(): Promise<string[]> {
+    const rows = await queryOnce<{ name: string }>(
+      this.#env['TARGET_DATABASE_URL'] as string,
+      `SELECT datname AS name FROM pg_database WHERE datname LIKE 'holdfast\\_drill\\_%'`,
+    );
+    return rows.map((row) => row.name);
+  }
+
+  /** Ends every process and drops everything. */
+  async destroy(): Promise<void> {
+    await Promise.all(this.processes.map((started) => started.kill()));
+    await this.metadata.drop();
+    await this.target?.drop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
