@@ -37,17 +37,9 @@ export async function listStoredArchive({
   signal.addEventListener('abort', endTools, { once: true });
   const source = upload.reread();
   try {
-    // pg_restore stops reading behind the table of contents, so what feeds it ends with a broken pipe.
-    const feeding =
-      decompressor === null
-        ? [pipeline(source, lister.stdin)]
-        : [pipeline(source, decompressor.stdin), pipeline(decompressor.stdout, lister.stdin)];
-    const settled = Promise.allSettled(feeding);
+    feed(source, decompressor, lister);
     const entries = await countEntries(lister);
     const exit = await lister.exited;
-    source.destroy();
-    endTools();
-    await settled;
     signal.throwIfAborted();
     if (exit.exitCode !== 0) {
       throw classifyToolFailure(

@@ -65,8 +65,11 @@ async function readStoredToc(
   const inspector = await ArchiveInspector.create();
   const decompressor = await startDecompressor(backup.compressionType);
   const source = await deps.storage.open(backup.filePath);
-  const feeding =
-    decompressor === null ? Promise.resolve() : pipeline(source, decompressor.stdin).catch(() => undefined);
+  const stopFeeding = new AbortController();
+  if (decompressor !== null) {
+    // It is broken off on purpose, and such a pipeline may never settle: nobody waits for it.
+    pipeline(source, decompressor.stdin, { signal: stopFeeding.signal }).catch(() => undefined);
+  }
   try {
     for await (const chunk of (decompressor?.stdout ?? source) as AsyncIterable<Buffer>) {
       signal.throwIfAborted();
