@@ -12,6 +12,8 @@ export const misbehaviours = {
     '"$REAL" "$@" | head -c 200000; exec 1>&-; sleep 0.7; echo "pg_dump: error: lost the server" >&2; exit 1',
   /** Half an archive, and everything fine as far as it knows. */
   isCutShortWithSuccess: '"$REAL" "$@" | head -c 200000; exit 0',
+  /** Everything right, with a pause in which a test can do its worst. */
+  isSlow: '"$REAL" "$@" | { head -c 200000; sleep 1.5; cat; }',
   stallsWithoutAByte: 'exec sleep 600',
   stallsInTheMiddle: '"$REAL" "$@" | head -c 200000; exec sleep 600',
   ignoresSignals: 'trap "" INT TERM; while :; do sleep 0.2; done',

@@ -1,0 +1,81 @@
+/** The target server goes down in the middle of a dump: transient, so tried again; nothing of the first attempt stays. */
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { loadDemoForum } from '@holdfast/demo';
+import { PrivatePostgres } from '@holdfast/platform/instances/private-postgres';
+import { findPrograms } from '@holdfast/platform/instances/programs';
+import { findServiceAccount, reachableFolder } from '@holdfast/platform/instances/service-account';
+import { fakeClientDir } from '@holdfast/testkit/fake-tools';
+import { TestStack } from '@holdfast/testkit/test-stack';
+import { until } from '@holdfast/testkit/until';
+
+jest.setTimeout(60_000);
+
+describe('a target server', () => {
+  let postgres: PrivatePostgres;
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(path.join(process.env['HOLDFAST_TEST_FOLDER'] as string, 'target-'));
+    await chmod(folder, 0o755);
+    const account = await findServiceAccount();
+    postgres = new PrivatePostgres({ folder: await reachableFolder(path.join(folder, 'data'), account), binDir: (await findPrograms())?.postgresBinDir as string, account });
+    await postgres.start();
+    await postgres.createDatabase('forum');
+    await loadDemoForum({ connectionString: postgres.url('forum'), targetBytes: 15_000_000 });
+  });
+  afterAll(async () => {
+    await postgres.stop('immediate');
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('that crashes mid-dump and comes back: the backup is retried and completes', async () => {
+    const stack = await TestStack.create({ targetUrl: postgres.url('forum'), settings: { max_retries: 10 } });
+    const { client } = await stack.startApi();
+    await stack.startWorker({ HOLDFAST_PG_BIN_DIRS: await fakeClientDir(stack.folder, 'isSlow') });
+    const backupId = await client.createBackup({ compressionType: 'zstd' });
+    await until(async () => (await stack.storedFiles()).some((file) => file.endsWith('.partial')));
+    await postgres.stop('immediate');
+    await until(async () => (await stack.metadata.query('SELECT 1 FROM admin_backups WHERE retry_count > 0')).length > 0);
+    const [row] = await stack.metadata.query<{ error_code: string }>('SELECT error_code FROM admin_backups');
+    await postgres.start();
+    const backup = await stack.untilEnded(client, backupId);
+    expect([row?.error_code, backup.status, backup.errorCode]).toEqual(['CONNECTION_FAILED', 'completed', null]);
+    expect(backup.retryCount).toBeGreaterThan(0);
+    expect(await stack.storedFiles()).toEqual([backup.filePath, `${backup.filePath}.manifest.json`]);
+    expect(await stack.drill(client, backupId)).toMatchObject({ result: { isEqual: true } });
+    await stack.destroy();
+  });
+
+  it.each<[string, (url: URL) => void, string]>([
+    ['with a wrong password', (url) => void (url.password = 'wrong'), 'password authentication failed'],
+    ['without such a database', (url) => void (url.pathname = '/nowhere'), 'does not exist'],
+  ])('%s fails at once, without a retry', async (_what, change, words) => {
+    const url = new URL(postgres.url('forum'));
+    change(url);
+    const stack = await TestStack.create({ targetUrl: url.href });
+    const { client } = await stack.startApi();
+    await stack.startWorker();
+    const backup = await stack.backUp(client);
+    expect(backup).toMatchObject({ status: 'failed', errorCode: 'CONNECTION_FAILED', retryCount: 0 });
+    expect(backup.errorMessage).toContain(words);
+    expect(backup.errorMessage).not.toContain(url.password);
+    await stack.destroy();
+  });
+
+  it('where something holds a lock that the dump needs: LOCKED after the wait, naming who holds it', async () => {
+    const { Client } = await import('pg');
+    const blocker = new Client({ connectionString: postgres.url('forum'), application_name: 'the blocker' });
+    await blocker.connect();
+    await blocker.query('BEGIN; LOCK TABLE posts');
+    const stack = await TestStack.create({ targetUrl: postgres.url('forum'), settings: { max_retries: 0, lock_wait_timeout: 2 } });
+    const { client } = await stack.startApi();
+    await stack.startWorker();
+    const backup = await stack.backUp(client);
+    expect(backup).toMatchObject({ status: 'failed', errorCode: 'LOCKED' });
+    expect(backup.errorMessage).toContain('the blocker');
+    await blocker.end();
+    await stack.destroy();
+  });
+});
