@@ -18,18 +18,25 @@ describe('cancelling a backup', () => {
   });
   afterEach(async () => await stack.destroy());
 
-  it.each(['stallsInTheMiddle', 'ignoresSignals'] as const)('in the middle of a dump (%s) leaves no file, session or process', async (misbehaviour) => {
-    const dir = await fakeClientDir(stack.folder, misbehaviour);
-    await stack.startWorker({ HOLDFAST_PG_BIN_DIRS: dir });
-    const id = await client.createBackup({ compressionType: 'gzip' });
-    await until(async () => (await commandLinesWith(dir)).length > 0);
-    await client.post(`/backups/${id}/cancel`);
-    await client.post(`/backups/${id}/cancel`);
-    expect(await stack.untilEnded(client, id)).toMatchObject({ status: 'cancelled', errorCode: 'CANCELLED', retryCount: 0 });
-    expect(await stack.storedFiles()).toEqual([]);
-    expect(await stack.operationSessions()).toEqual([]);
-    expect(await commandLinesWith(dir)).toEqual([]);
-  });
+  it.each(['stallsInTheMiddle', 'ignoresSignals'] as const)(
+    'in the middle of a dump (%s) leaves no file, session or process',
+    async (misbehaviour) => {
+      const dir = await fakeClientDir(stack.folder, misbehaviour);
+      await stack.startWorker({ HOLDFAST_PG_BIN_DIRS: dir });
+      const id = await client.createBackup({ compressionType: 'gzip' });
+      await until(async () => (await commandLinesWith(dir)).length > 0);
+      await client.post(`/backups/${id}/cancel`);
+      await client.post(`/backups/${id}/cancel`);
+      expect(await stack.untilEnded(client, id)).toMatchObject({
+        status: 'cancelled',
+        errorCode: 'CANCELLED',
+        retryCount: 0,
+      });
+      expect(await stack.storedFiles()).toEqual([]);
+      expect(await stack.operationSessions()).toEqual([]);
+      expect(await commandLinesWith(dir)).toEqual([]);
+    },
+  );
 
   it('that waits ends it at once, and no worker starts it later', async () => {
     const id = await client.createBackup();
@@ -53,6 +60,9 @@ describe('cancelling a backup', () => {
   it('that has completed is refused', async () => {
     await stack.startWorker();
     const { id } = await stack.backUp(client);
-    expect(await client.send('POST', `/backups/${id}/cancel`)).toMatchObject({ status: 409, body: { code: 'IN_USE' } });
+    expect(await client.send('POST', `/backups/${id}/cancel`)).toMatchObject({
+      status: 409,
+      body: { code: 'IN_USE' },
+    });
   });
 });

@@ -23,12 +23,15 @@ describe('two workers', () => {
     const { client } = await stack.startApi();
     const dir = await fakeClientDir(stack.folder, 'isSlow');
     await stack.startWorker({ HOLDFAST_PG_BIN_DIRS: dir });
-    const create = async (count: number): Promise<number[]> => await Promise.all(Array.from({ length: count }, () => client.createBackup({ compressionType: 'zstd' })));
+    const create = async (count: number): Promise<number[]> =>
+      await Promise.all(
+        Array.from({ length: count }, () => client.createBackup({ compressionType: 'zstd' })),
+      );
     const ids = await create(4);
     await stack.startWorker({ HOLDFAST_PG_BIN_DIRS: dir });
     ids.push(...(await create(4)));
     const ended = await Promise.all(ids.map((id) => stack.untilEnded(client, id)));
-    expect(ended.map((backup) => backup.status)).toEqual(ids.map(() => 'completed'));
+    expect(ended.map((backup) => backup.errorMessage)).toEqual(ids.map(() => null));
     expect(mostAtOnce(ended)).toBe(2);
 
     await stack.metadata.query('UPDATE backup_settings SET max_concurrent_operations = 1');

@@ -48,7 +48,10 @@ describe('a pg_dump that', () => {
   it('warns and succeeds is completed, with its warning kept', async () => {
     await startWith('warns');
     const backup = await stack.backUp(client, { compressionType: 'zstd' });
-    expect(backup).toMatchObject({ status: 'completed', metadata: { warnings: [expect.stringContaining('circular foreign-key')] } });
+    expect(backup).toMatchObject({
+      status: 'completed',
+      metadata: { warnings: [expect.stringContaining('circular foreign-key')] },
+    });
   });
 
   it('takes longer than command_timeout ends with TIMEOUT', async () => {

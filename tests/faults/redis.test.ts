@@ -20,10 +20,14 @@ describe('Redis', () => {
 
   beforeEach(async () => {
     folder = await mkdtemp(path.join(process.env['HOLDFAST_TEST_FOLDER'] as string, 'redis-'));
+    await chmod(folder, 0o755);
     const account = await findServiceAccount();
     const own = await reachableFolder(path.join(folder, 'data'), account);
-    await chmod(folder, 0o755);
-    redis = new PrivateRedis({ folder: own, program: (await findPrograms())?.redisServer as string, account });
+    redis = new PrivateRedis({
+      folder: own,
+      program: (await findPrograms())?.redisServer as string,
+      account,
+    });
     await redis.start();
     stack = await TestStack.create({ redisUrl: redis.url, settings: { max_concurrent_operations: 1 } });
     ({ client } = await stack.startApi());
@@ -34,7 +38,8 @@ describe('Redis', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  const startSlowWorker = async () => await stack.startWorker({ HOLDFAST_PG_BIN_DIRS: await fakeClientDir(stack.folder, 'isSlow') });
+  const startSlowWorker = async () =>
+    await stack.startWorker({ HOLDFAST_PG_BIN_DIRS: await fakeClientDir(stack.folder, 'isSlow') });
   const flush = async (): Promise<void> => {
     const connection = new Redis(redis.url);
     await connection.flushall();
@@ -55,7 +60,12 @@ describe('Redis', () => {
     await stack.untilStatus('admin_backups', ids[0] as number, ['running']);
     await fault();
     for (const id of ids) {
-      expect(await stack.untilEnded(client, id)).toMatchObject({ status: 'completed', attempt: 1, retryCount: 0 });
+      expect(await stack.untilEnded(client, id)).toMatchObject({
+        status: 'completed',
+        errorMessage: null,
+        attempt: 1,
+        retryCount: 0,
+      });
     }
     expect(await stack.storedFiles()).toHaveLength(6);
   });
@@ -63,11 +73,22 @@ describe('Redis', () => {
   it('is away: a backup is accepted all the same, and runs when Redis is back', async () => {
     await startSlowWorker();
     await redis.crash({ keepData: true });
-    const answer = await client.send<{ backupId: number }>('POST', '/backups', { body: { displayName: 'While Redis is away' } });
+    const answer = await client.send<{ backupId: number }>('POST', '/backups', {
+      body: { displayName: 'While Redis is away' },
+    });
     expect(answer.status).toBe(202);
-    expect((await client.send<{ redis: string }>('GET', '/health/ready')).body).toMatchObject({ status: 'ready', redis: 'down' });
-    expect(await client.get(`/backups/${answer.body.backupId}/progress`)).toMatchObject({ status: 'pending', progressPercent: 0 });
+    expect((await client.send<{ redis: string }>('GET', '/health/ready')).body).toMatchObject({
+      status: 'ready',
+      redis: 'down',
+    });
+    expect(await client.get(`/backups/${answer.body.backupId}/progress`)).toMatchObject({
+      status: 'pending',
+      progressPercent: 0,
+    });
     await redis.start();
-    expect(await stack.untilEnded(client, answer.body.backupId)).toMatchObject({ status: 'completed', attempt: 1 });
+    expect(await stack.untilEnded(client, answer.body.backupId)).toMatchObject({
+      status: 'completed',
+      attempt: 1,
+    });
   });
 });

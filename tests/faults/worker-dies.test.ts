@@ -25,21 +25,29 @@ describe('a backup whose worker', () => {
     expect(backup).toMatchObject({ status: 'completed', attempt: 2, retryCount: 1, errorCode: null });
     await until(async () => (await stack.storedFiles()).every((file) => !file.endsWith('.partial')));
     expect(await stack.storedFiles()).toEqual([backup.filePath, `${backup.filePath}.manifest.json`]);
-    expect(await stack.drill(client, backupId)).toMatchObject({ status: 'completed', result: { isEqual: true } });
+    expect(await stack.drill(client, backupId)).toMatchObject({
+      status: 'completed',
+      result: { isEqual: true },
+    });
     expect(await stack.scratchDatabases()).toEqual([]);
   }
 
-  it.each(['backup-written', 'backup-publishing'])('is killed at "%s" is completed by another worker', async (step) => {
-    const first = await stack.startWorker({ TEST_PAUSE_AT: step });
-    const backupId = await client.createBackup({ compressionType: 'zstd' });
-    await first.reached(step);
-    await first.kill();
-    await stack.startWorker();
-    await expectOneGoodBackup(backupId);
-  });
+  it.each(['backup-written', 'backup-publishing'])(
+    'is killed at "%s" is completed by another worker',
+    async (step) => {
+      const first = await stack.startWorker({ TEST_PAUSE_AT: step });
+      const backupId = await client.createBackup({ compressionType: 'zstd' });
+      await first.reached(step);
+      await first.kill();
+      await stack.startWorker();
+      await expectOneGoodBackup(backupId);
+    },
+  );
 
   it('is killed while bytes flow is completed by another, which finds no session of the first', async () => {
-    const first = await stack.startWorker({ HOLDFAST_PG_BIN_DIRS: await fakeClientDir(stack.folder, 'stallsInTheMiddle') });
+    const first = await stack.startWorker({
+      HOLDFAST_PG_BIN_DIRS: await fakeClientDir(stack.folder, 'stallsInTheMiddle'),
+    });
     const backupId = await client.createBackup({ compressionType: 'zstd' });
     await untilPartial();
     await first.kill();
@@ -49,7 +57,9 @@ describe('a backup whose worker', () => {
   });
 
   it('is frozen past its lease and then goes on changes nothing any more', async () => {
-    const first = await stack.startWorker({ HOLDFAST_PG_BIN_DIRS: await fakeClientDir(stack.folder, 'stallsInTheMiddle') });
+    const first = await stack.startWorker({
+      HOLDFAST_PG_BIN_DIRS: await fakeClientDir(stack.folder, 'stallsInTheMiddle'),
+    });
     const backupId = await client.createBackup({ compressionType: 'zstd' });
     await untilPartial();
     first.signal('SIGSTOP');
@@ -59,7 +69,10 @@ describe('a backup whose worker', () => {
     first.signal('SIGCONT');
     await first.find((line) => line.msg === 'another attempt holds the operation; this one changed nothing');
     await expectOneGoodBackup(backupId);
-    expect(await stack.untilEnded(client, backupId)).toMatchObject({ checksumSha256: completed.checksumSha256, completedAt: completed.completedAt });
+    expect(await stack.untilEnded(client, backupId)).toMatchObject({
+      checksumSha256: completed.checksumSha256,
+      completedAt: completed.completedAt,
+    });
   });
 
   it('is frozen when it has written everything loses to the second attempt too', async () => {
@@ -75,13 +88,19 @@ describe('a backup whose worker', () => {
   });
 
   it('is asked to stop hands it to another, which is no retry', async () => {
-    const first = await stack.startWorker({ HOLDFAST_PG_BIN_DIRS: await fakeClientDir(stack.folder, 'stallsInTheMiddle') });
+    const first = await stack.startWorker({
+      HOLDFAST_PG_BIN_DIRS: await fakeClientDir(stack.folder, 'stallsInTheMiddle'),
+    });
     const backupId = await client.createBackup({ compressionType: 'zstd' });
     await untilPartial();
     expect(await first.stop()).toBe(0);
     expect(await stack.storedFiles()).toEqual([]);
     await stack.startWorker();
-    expect(await stack.untilEnded(client, backupId)).toMatchObject({ status: 'completed', attempt: 2, retryCount: 0 });
+    expect(await stack.untilEnded(client, backupId)).toMatchObject({
+      status: 'completed',
+      attempt: 2,
+      retryCount: 0,
+    });
   });
 
   it('and every other dies is waiting again, and runs when one returns', async () => {
@@ -102,7 +121,12 @@ describe('a backup whose worker', () => {
       await worker.reached('backup-written');
       await worker.kill();
     }
-    expect(await stack.untilEnded(client, backupId)).toMatchObject({ status: 'failed', errorCode: 'STALLED', retryCount: 1, attempt: 2 });
+    expect(await stack.untilEnded(client, backupId)).toMatchObject({
+      status: 'failed',
+      errorCode: 'STALLED',
+      retryCount: 1,
+      attempt: 2,
+    });
     await stack.startWorker();
     await until(async () => (await stack.storedFiles()).length === 0);
   });
@@ -120,7 +144,11 @@ describe('a drill whose worker is killed', () => {
     await first.kill();
     await stack.startWorker();
     await stack.untilStatus('drills', operationId, ['completed']);
-    expect(await client.get(`/drills/${operationId}`)).toMatchObject({ attempt: 2, retryCount: 1, result: { isEqual: true } });
+    expect(await client.get(`/drills/${operationId}`)).toMatchObject({
+      attempt: 2,
+      retryCount: 1,
+      result: { isEqual: true },
+    });
     expect(await stack.scratchDatabases()).toEqual([]);
     await stack.destroy();
   });

@@ -11,13 +11,19 @@ export interface BackupNaming {
   readonly compressionType: CompressionType;
   readonly at: Date;
   /** Added where another backup has the plain name already. */
-  readonly id?: number;
+  readonly uniqueId?: number;
 }
 
 /** For example `forum_full_2024-06-24_14-30-00.dump.gz`; times are UTC. */
-export function backupFilename({ databaseName, backupType, compressionType, at, id }: BackupNaming): string {
+export function backupFilename({
+  databaseName,
+  backupType,
+  compressionType,
+  at,
+  uniqueId,
+}: BackupNaming): string {
   const stamp = at.toISOString().slice(0, 19).replace('T', '_').replaceAll(':', '-');
-  const unique = id === undefined ? '' : `_${id}`;
+  const unique = uniqueId === undefined ? '' : `_${uniqueId}`;
   return `${safeName(databaseName)}_${backupType}_${stamp}${unique}.dump${suffixes[compressionType]}`;
 }
 

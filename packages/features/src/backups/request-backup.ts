@@ -4,13 +4,13 @@ import type { CreateBackup } from '@holdfast/contracts/backups';
 import { AppError, type FieldError } from '@holdfast/contracts/errors';
 import type { Clock } from '@holdfast/platform/clock';
 import { canonicalJson } from '@holdfast/platform/crypto/canonical-json';
-import type { EntityManager } from 'typeorm';
+import type { EntityManager, QueryDeepPartialEntity } from 'typeorm';
 import { type Actor, recordAudit } from '../audit/index.ts';
 import { findDatabase } from '../databases/index.ts';
 import { enqueueAttempt, publishOperationEvent, type RequestDeps } from '../operations/index.ts';
 import { readSettings } from '../settings/index.ts';
-import { BackupEntity } from './backup.entity.ts';
-import { backupFilename, backupPath } from './backup-path.ts';
+import { BackupEntity, type BackupRow } from './backup.entity.ts';
+import { type BackupNaming, backupFilename, backupPath } from './backup-path.ts';
 
 export interface RequestBackupDeps extends RequestDeps {
   readonly clock: Clock;
@@ -112,41 +112,46 @@ async function insertBackup(
   const [{ id }] = (await manager.query(`SELECT nextval('admin_backups_id_seq')::int AS id`)) as [
     { id: number },
   ];
-  const naming = {
-    databaseName: database.databaseName,
+  const row = {
+    id,
+    displayName: input.displayName,
+    description: input.description ?? null,
     backupType,
     source: 'manual',
+    backupFormat: input.backupFormat ?? 'custom',
     compressionType,
-    at: deps.clock.now(),
+    compressionLevel: compressionLevel(input, settings.compressionLevel),
+    databaseId: database.id,
+    databaseName: database.databaseName,
+    includedTables: input.includedTables ?? [],
+    includedSchemas: selectedSchemas(input),
+    excludedTables: input.excludedTables ?? [],
+    tags: input.tags ?? [],
+    isProtected: input.isProtected ?? false,
+    createdBy: actor.userId,
   } as const;
-  const isTaken = await manager.existsBy(BackupEntity, { filename: backupFilename(naming) });
-  const named = isTaken ? { ...naming, id } : naming;
-  await manager
+  const naming: BackupNaming = { ...row, at: deps.clock.now() };
+  if (!(await insertUnlessTaken(manager, row, naming))) {
+    await insertUnlessTaken(manager, row, { ...naming, uniqueId: id });
+  }
+  return id;
+}
+
+/** False where another backup of the same second has the name; one that is being accepted just now is waited for. */
+async function insertUnlessTaken(
+  manager: EntityManager,
+  row: QueryDeepPartialEntity<BackupRow>,
+  naming: BackupNaming,
+): Promise<boolean> {
+  const inserted = await manager
     .createQueryBuilder()
     .insert()
     .into(BackupEntity)
-    .values({
-      id,
-      filename: backupFilename(named),
-      filePath: backupPath(named),
-      displayName: input.displayName,
-      description: input.description ?? null,
-      backupType,
-      source: 'manual',
-      backupFormat: input.backupFormat ?? 'custom',
-      compressionType,
-      compressionLevel: compressionLevel(input, settings.compressionLevel),
-      databaseId: database.id,
-      databaseName: database.databaseName,
-      includedTables: input.includedTables ?? [],
-      includedSchemas: selectedSchemas(input),
-      excludedTables: input.excludedTables ?? [],
-      tags: input.tags ?? [],
-      isProtected: input.isProtected ?? false,
-      createdBy: actor.userId,
-    })
+    .values({ ...row, filename: backupFilename(naming), filePath: backupPath(naming) })
+    .orIgnore()
+    .returning('id')
     .execute();
-  return id;
+  return (inserted.raw as unknown[]).length > 0;
 }
 
 /** The specification's level is gzip's; zstd has its own scale, where 3 is the best buy measured. */

@@ -24,7 +24,7 @@ import { type RequestBackupDeps, requestBackup } from './request-backup.ts';
 const tags = ['backups'];
 const IdempotencyKey = Type.Object({
   'idempotency-key': Type.Optional(
-    Type.String({ minLength: 1, maxLength: 255, pattern: '^[\\x21-\\x7e]+$' }),
+    Type.String({ minLength: 1, maxLength: 255, pattern: '^[\\x20-\\x7e]+$' }),
   ),
 });
 

@@ -123,7 +123,7 @@ async function dump(
   upload: StorageUpload,
 ): Promise<Dumped> {
   const { deps, settings, progress, signal, connect } = context;
-  const snapshot = await openSourceSnapshot(address, connect);
+  const snapshot = await openSourceSnapshot(address, connect, settings.lockWaitTimeout * 1000);
   const watch = watchServer(context, address);
   try {
     const client = chooseClient(await deps.findClients(), snapshot.facts.serverVersion);

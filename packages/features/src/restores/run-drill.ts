@@ -67,6 +67,8 @@ export async function runDrill(context: OperationContext): Promise<Completion> {
     scratch,
     session,
   });
+  // Before the result is told: who hears of it finds nothing left behind.
+  await dropScratchDatabase(session, scratch.database);
   return async (manager) => {
     if (result.isEqual) {
       await manager.update(

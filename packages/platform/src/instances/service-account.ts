@@ -1,6 +1,6 @@
 /** As whom the private servers run: an ordinary user even when we are root, and a folder which that user can reach. */
 import { createHash } from 'node:crypto';
-import { chown, mkdir, readFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { runCommand } from '../process/run-command.ts';
 
@@ -27,6 +27,8 @@ export async function findServiceAccount(): Promise<ServiceAccount | null> {
   return { uid: 65_534, gid: 65_534 };
 }
 
+const sharedFolder = '/var/lib/holdfast';
+
 /** `wanted`, or a folder under /var/lib/holdfast where the account may not pass through the folders above `wanted`. */
 export async function reachableFolder(wanted: string, account: ServiceAccount | null): Promise<string> {
   if (account === null) {
@@ -40,7 +42,12 @@ export async function reachableFolder(wanted: string, account: ServiceAccount | 
     () => false,
   );
   const name = createHash('sha256').update(path.resolve(wanted)).digest('hex').slice(0, 16);
-  const folder = isReachable ? wanted : path.join('/var/lib/holdfast', name);
+  const folder = isReachable ? wanted : path.join(sharedFolder, name);
+  if (!isReachable) {
+    // Others pass through it, each to a folder of its own.
+    await mkdir(sharedFolder, { recursive: true });
+    await chmod(sharedFolder, 0o711);
+  }
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await chown(folder, account.uid, account.gid);
   return folder;

@@ -15,13 +15,16 @@ export interface SourceSnapshot {
   release(): Promise<void>;
 }
 
-/** @throws AppError as DatabaseSession.open, and whatever the server refuses. */
+/** @throws AppError as DatabaseSession.open, LOCKED, and whatever the server refuses. */
 export async function openSourceSnapshot(
   address: DatabaseAddress,
   connect: ConnectOptions,
+  lockWaitTimeoutMs: number,
 ): Promise<SourceSnapshot> {
   const session = await DatabaseSession.open(address, connect);
   try {
+    // Sizes of tables ask for a lock, as the dump itself does.
+    await session.query(`SET lock_timeout = ${Math.round(lockWaitTimeoutMs)}`);
     await session.query('BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY');
     const { id } = await session.queryOne<{ id: string }>('SELECT pg_export_snapshot() AS id');
     return {
