@@ -1,22 +1,27 @@
 /** A TCP port of 127.0.0.1 that nobody listens on. */
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-/** `remembered` where it is still free, else one that the kernel chooses. */
+/**
+ * Below the range from which the kernel takes ports for outgoing connections: a client that reconnects to a server of ours
+ * while that is down could otherwise be given the server's own port.
+ */
+const lowestPort = 20_000;
+const highestPort = 32_000;
+
+/** `remembered` where it is still free, else another. */
 export async function findFreePort(remembered?: number): Promise<number> {
-  return (remembered === undefined ? null : await tryPort(remembered)) ?? (await tryPort(0)) ?? 0;
+  let port = remembered ?? randomInt(lowestPort, highestPort);
+  while (!(await isPortFree(port))) {
+    port = randomInt(lowestPort, highestPort);
+  }
+  return port;
 }
 
-export async function isPortFree(port: number): Promise<boolean> {
-  return (await tryPort(port)) !== null;
-}
-
-function tryPort(port: number): Promise<number | null> {
+export function isPortFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', () => resolve(null));
-    server.listen(port, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : null));
-    });
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }

@@ -13,6 +13,8 @@ export function connectRedis(url: string, use: RedisUse, logger: Logger): Redis 
     // BullMQ's blocking reads need null; a publisher must not hold a request back.
     maxRetriesPerRequest: use === 'publisher' ? 1 : null,
     enableOfflineQueue: use !== 'publisher',
+    // The check asks with INFO, which a connection that subscribed before it was ready may no longer send.
+    enableReadyCheck: use !== 'subscriber',
     connectTimeout: 5_000,
     retryStrategy: (times) => Math.min(times * 100, 2_000),
     ...(use === 'publisher' ? { commandTimeout: 3_000 } : {}),
