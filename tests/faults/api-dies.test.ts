@@ -20,7 +20,9 @@ describe('the API', () => {
         body: { displayName: 'Interrupted' },
         headers: { 'idempotency-key': 'one and only' },
       };
-      const unanswered = first.client.send('POST', '/backups', request).catch((error: Error) => error.message);
+      const unanswered = first.client
+        .send('POST', '/backups', request)
+        .catch((error: Error) => error.message);
       await first.process.reached(step);
       await first.process.kill();
       expect(await unanswered).toBe('fetch failed');

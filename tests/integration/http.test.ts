@@ -9,7 +9,13 @@ jest.setTimeout(60_000);
 
 interface Page {
   readonly items: BackupView[];
-  readonly pagination: { total: number; totalPages: number; page: number; limit: number; nextCursor: string | null };
+  readonly pagination: {
+    total: number;
+    totalPages: number;
+    page: number;
+    limit: number;
+    nextCursor: string | null;
+  };
 }
 
 describe('the API', () => {
@@ -21,7 +27,10 @@ describe('the API', () => {
     stack = await TestStack.create();
     ({ client } = await stack.startApi());
     for (const role of ['user', 'mod', 'admin']) {
-      await stack.metadata.query(`INSERT INTO users (email, username, role, password_hash) SELECT $1 || '@example.org', $1 || '-user', $1, password_hash FROM users WHERE role = 'super-admin'`, [role]);
+      await stack.metadata.query(
+        `INSERT INTO users (email, username, role, password_hash) SELECT $1 || '@example.org', $1 || '-user', $1, password_hash FROM users WHERE role = 'super-admin'`,
+        [role],
+      );
       as[role] = await TestClient.signIn(client.url, `${role}@example.org`, 'correct horse battery');
     }
   });
@@ -31,27 +40,47 @@ describe('the API', () => {
     expect(answer).toMatchObject({ status, body: { code, status } });
     expect(answer.headers.get('content-type')).toContain('application/problem+json');
     const body = answer.body as ProblemAnswer;
-    expect([body.remediation.length > 5, body.detail.length > 5, body.requestId.length]).toEqual([true, true, 36]);
+    expect([body.remediation.length > 5, body.detail.length > 5, body.requestId.length]).toEqual([
+      true,
+      true,
+      36,
+    ]);
     return body;
   };
 
   describe('signing in', () => {
     it('answers a token and a session cookie that both work, until signing out', async () => {
-      const answer = await new TestClient(client.url, '').send<{ token: string; user: { role: string } }>('POST', '/api/auth/login', { body: { email: 'ADMIN@localhost', password: 'correct horse battery' } });
-      expect(answer).toMatchObject({ status: 200, body: { user: { role: 'super-admin', email: 'admin@localhost' } } });
+      const answer = await new TestClient(client.url, '').send<{ token: string; user: { role: string } }>(
+        'POST',
+        '/api/auth/login',
+        { body: { email: 'ADMIN@localhost', password: 'correct horse battery' } },
+      );
+      expect(answer).toMatchObject({
+        status: 200,
+        body: { user: { role: 'super-admin', email: 'admin@localhost' } },
+      });
       const cookie = answer.headers.get('set-cookie') as string;
       expect(cookie).toMatch(/HttpOnly; SameSite=Strict/);
       const anonymous = new TestClient(client.url, '');
       const withCookie = { headers: { cookie: cookie.split(';')[0] as string } };
       expect((await anonymous.send('GET', '/api/auth/me', withCookie)).status).toBe(200);
-      expectProblem(await anonymous.send('POST', '/api/auth/logout', { headers: { ...withCookie.headers, origin: 'https://evil.example' } }), 403, 'FORBIDDEN');
+      expectProblem(
+        await anonymous.send('POST', '/api/auth/logout', {
+          headers: { ...withCookie.headers, origin: 'https://evil.example' },
+        }),
+        403,
+        'FORBIDDEN',
+      );
       const signedIn = new TestClient(client.url, answer.body.token);
       expect((await signedIn.send('POST', '/api/auth/logout')).status).toBe(204);
       expectProblem(await signedIn.send('GET', '/api/auth/me'), 401, 'UNAUTHENTICATED');
     });
 
     it('refuses a wrong password and an unknown e-mail with the same words, and locks after five', async () => {
-      const attempt = (email: string) => new TestClient(client.url, '').send<ProblemAnswer>('POST', '/api/auth/login', { body: { email, password: 'wrong' } });
+      const attempt = (email: string) =>
+        new TestClient(client.url, '').send<ProblemAnswer>('POST', '/api/auth/login', {
+          body: { email, password: 'wrong' },
+        });
       const wrong = expectProblem(await attempt('user@example.org'), 401, 'UNAUTHENTICATED');
       const unknown = expectProblem(await attempt('nobody@example.org'), 401, 'UNAUTHENTICATED');
       expect(wrong.detail).toBe(unknown.detail);
@@ -68,8 +97,21 @@ describe('the API', () => {
       ['nonsense', 'abc', 401],
     ])('refuses %s on every route that is not open', async (_what, token, status) => {
       const stranger = new TestClient(client.url, token);
-      for (const [method, path] of [['GET', '/backups'], ['POST', '/backups'], ['GET', '/backups/1'], ['DELETE', '/backups/1'], ['POST', '/backups/1/cancel'], ['POST', '/backups/1/drill'], ['GET', '/drills'], ['GET', '/api/auth/me']] as const) {
-        expectProblem(await stranger.send(method, path, method === 'POST' ? { body: {} } : {}), status, 'UNAUTHENTICATED');
+      for (const [method, path] of [
+        ['GET', '/backups'],
+        ['POST', '/backups'],
+        ['GET', '/backups/1'],
+        ['DELETE', '/backups/1'],
+        ['POST', '/backups/1/cancel'],
+        ['POST', '/backups/1/drill'],
+        ['GET', '/drills'],
+        ['GET', '/api/auth/me'],
+      ] as const) {
+        expectProblem(
+          await stranger.send(method, path, method === 'POST' ? { body: {} } : {}),
+          status,
+          'UNAUTHENTICATED',
+        );
       }
     });
 
@@ -97,13 +139,23 @@ describe('the API', () => {
       ['a tag that climbs', { displayName: 'x', tags: ['../../etc'] }, '/tags/0'],
       ['a tag with a slash', { displayName: 'x', tags: ['a/b'] }, '/tags/0'],
       ['a gzip level of 12', { displayName: 'x', compressionLevel: 12 }, '/compressionLevel'],
-      ['a level without compression', { displayName: 'x', compressionType: 'none', compressionLevel: 3 }, '/compressionLevel'],
+      [
+        'a level without compression',
+        { displayName: 'x', compressionType: 'none', compressionLevel: 3 },
+        '/compressionLevel',
+      ],
       ['a selection for a full backup', { displayName: 'x', includedTables: ['posts'] }, '/backupType'],
-      ['a table both included and excluded', { displayName: 'x', backupType: 'selective', includedTables: ['posts'], excludedTables: ['posts'] }, '/excludedTables'],
+      [
+        'a table both included and excluded',
+        { displayName: 'x', backupType: 'selective', includedTables: ['posts'], excludedTables: ['posts'] },
+        '/excludedTables',
+      ],
       ['a prototype', JSON.parse('{"displayName": "x", "__proto__": {"isProtected": true}}'), '/__proto__'],
     ])('%s is refused by name, and nothing is made', async (_what, body, path) => {
       const before = await stack.metadata.query('SELECT count(*) FROM admin_backups');
-      const answer = await client.send('POST', '/backups', { body: path === '/__proto__' ? '{"displayName": "x", "__proto__": {"isProtected": true}}' : body });
+      const answer = await client.send('POST', '/backups', {
+        body: path === '/__proto__' ? '{"displayName": "x", "__proto__": {"isProtected": true}}' : body,
+      });
       const problem = expectProblem(answer, 400, 'VALIDATION_FAILED');
       if (path !== '/__proto__') {
         expect(problem.errors?.map((error) => error.path)).toContain(path);
@@ -111,11 +163,14 @@ describe('the API', () => {
       expect(await stack.metadata.query('SELECT count(*) FROM admin_backups')).toEqual(before);
     });
 
-    it.each(['0', '-1', '9007199254740992', '1e9', 'abc', '1.5', '%00', '2147483648'])('an id of %s names no backup', async (id) => {
-      const answer = await client.send<ProblemAnswer>('GET', `/backups/${id}`);
-      expect([400, 404]).toContain(answer.status);
-      expect(answer.body.code).toMatch(/VALIDATION_FAILED|BACKUP_NOT_FOUND/);
-    });
+    it.each(['0', '-1', '9007199254740992', '1e9', 'abc', '1.5', '%00', '2147483648'])(
+      'an id of %s names no backup',
+      async (id) => {
+        const answer = await client.send<ProblemAnswer>('GET', `/backups/${id}`);
+        expect([400, 404]).toContain(answer.status);
+        expect(answer.body.code).toMatch(/VALIDATION_FAILED|BACKUP_NOT_FOUND/);
+      },
+    );
 
     it.each([
       ['startDate=2026-02-01T00:00:00Z&endDate=2026-01-01T00:00:00Z', '/startDate'],
@@ -126,12 +181,26 @@ describe('the API', () => {
       ['colour=red', '/colour'],
       ['startDate=yesterday', '/startDate'],
     ])('a list asked for with %s is refused', async (query, path) => {
-      expect(expectProblem(await client.send('GET', `/backups?${query}`), 400, 'VALIDATION_FAILED').errors?.map((error) => error.path)).toContain(path);
+      expect(
+        expectProblem(await client.send('GET', `/backups?${query}`), 400, 'VALIDATION_FAILED').errors?.map(
+          (error) => error.path,
+        ),
+      ).toContain(path);
     });
 
     it('a body of 2 MiB, or none that is JSON, or an address that does not exist', async () => {
-      expectProblem(await client.send('POST', '/backups', { body: JSON.stringify({ displayName: 'x'.repeat(2 * 1024 * 1024) }) }), 400, 'VALIDATION_FAILED');
-      expectProblem(await client.send('POST', '/backups', { body: '{"displayName": ' }), 400, 'VALIDATION_FAILED');
+      expectProblem(
+        await client.send('POST', '/backups', {
+          body: JSON.stringify({ displayName: 'x'.repeat(2 * 1024 * 1024) }),
+        }),
+        400,
+        'VALIDATION_FAILED',
+      );
+      expectProblem(
+        await client.send('POST', '/backups', { body: '{"displayName": ' }),
+        400,
+        'VALIDATION_FAILED',
+      );
       expectProblem(await client.send('GET', '/nowhere'), 404, 'NOT_FOUND');
     });
   });
@@ -183,14 +252,21 @@ describe('the API', () => {
       expect((await list(`${query}&limit=1`)).pagination.total).toBe(count);
     });
 
-    it.each(['createdAt', 'displayName', 'fileSize', 'duration'])('sort by %s either way, by cursor too', async (sortBy) => {
-      for (const sortOrder of ['asc', 'desc']) {
-        const whole = (await list(`limit=100&sortBy=${sortBy}&sortOrder=${sortOrder}`)).items.map((backup) => backup.id);
-        const first = await list(`limit=30&sortBy=${sortBy}&sortOrder=${sortOrder}`);
-        const second = await list(`limit=30&sortBy=${sortBy}&sortOrder=${sortOrder}&cursor=${first.pagination.nextCursor}`);
-        expect([...first.items, ...second.items].map((backup) => backup.id)).toEqual(whole);
-      }
-    });
+    it.each(['createdAt', 'displayName', 'fileSize', 'duration'])(
+      'sort by %s either way, by cursor too',
+      async (sortBy) => {
+        for (const sortOrder of ['asc', 'desc']) {
+          const whole = (await list(`limit=100&sortBy=${sortBy}&sortOrder=${sortOrder}`)).items.map(
+            (backup) => backup.id,
+          );
+          const first = await list(`limit=30&sortBy=${sortBy}&sortOrder=${sortOrder}`);
+          const second = await list(
+            `limit=30&sortBy=${sortBy}&sortOrder=${sortOrder}&cursor=${first.pagination.nextCursor}`,
+          );
+          expect([...first.items, ...second.items].map((backup) => backup.id)).toEqual(whole);
+        }
+      },
+    );
   });
 
   describe('deleting', () => {
@@ -218,14 +294,27 @@ describe('the API', () => {
       const answer = await client.send<ProblemAnswer>('DELETE', `/backups/${kept.id}`);
       // The drill may have been quick: then the deletion is rightly accepted.
       expect([202, 409]).toContain(answer.status);
-      await until(async () => (await stack.metadata.query(`SELECT 1 FROM drills WHERE status IN ('pending', 'running')`)).length === 0);
+      await until(
+        async () =>
+          (await stack.metadata.query(`SELECT 1 FROM drills WHERE status IN ('pending', 'running')`))
+            .length === 0,
+      );
     });
   });
 
   it('describes itself in OpenAPI 3.1, with every route of ours and what it answers', async () => {
-    const { body } = await client.send<{ openapi: string; paths: Record<string, Record<string, { responses: object }>> }>('GET', '/api/openapi.json');
+    const { body } = await client.send<{
+      openapi: string;
+      paths: Record<string, Record<string, { responses: object }>>;
+    }>('GET', '/api/openapi.json');
     expect(body.openapi).toBe('3.1.0');
-    expect(Object.keys(body.paths)).toEqual(expect.arrayContaining(['/api/auth/login', '/api/admin/backup-restore/backups/{id}/progress', '/health/ready']));
+    expect(Object.keys(body.paths)).toEqual(
+      expect.arrayContaining([
+        '/api/auth/login',
+        '/api/admin/backup-restore/backups/{id}/progress',
+        '/health/ready',
+      ]),
+    );
     for (const operations of Object.values(body.paths)) {
       for (const operation of Object.values(operations)) {
         expect(Object.keys(operation.responses).length).toBeGreaterThan(0);
@@ -237,11 +326,29 @@ describe('the API', () => {
   it('is live and ready without signing in', async () => {
     const anonymous = new TestClient(client.url, '');
     expect((await anonymous.send('GET', '/health/live')).body).toEqual({ status: 'live' });
-    expect((await anonymous.send('GET', '/health/ready')).body).toEqual({ status: 'ready', database: 'up', redis: 'up' });
+    expect((await anonymous.send('GET', '/health/ready')).body).toEqual({
+      status: 'ready',
+      database: 'up',
+      redis: 'up',
+    });
   });
 
   it('keeps an audit trail of all of it', async () => {
-    const actions = await stack.metadata.query<{ action: string }>('SELECT DISTINCT action FROM audit_log ORDER BY 1');
-    expect(actions.map((row) => row.action)).toEqual(expect.arrayContaining(['auth.sign-in', 'auth.sign-out', 'backup.completed', 'backup.create', 'backup.delete', 'backup.deleted', 'drill.completed', 'drill.create', 'user.create']));
+    const actions = await stack.metadata.query<{ action: string }>(
+      'SELECT DISTINCT action FROM audit_log ORDER BY 1',
+    );
+    expect(actions.map((row) => row.action)).toEqual(
+      expect.arrayContaining([
+        'auth.sign-in',
+        'auth.sign-out',
+        'backup.completed',
+        'backup.create',
+        'backup.delete',
+        'backup.deleted',
+        'drill.completed',
+        'drill.create',
+        'user.create',
+      ]),
+    );
   });
 });

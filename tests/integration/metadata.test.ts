@@ -12,13 +12,17 @@ describe('the metadata schema', () => {
 
   beforeAll(async () => {
     database = await createTestDatabase('metadata_template');
-    await database.query(`INSERT INTO databases (name, host, database_name, username) VALUES ('d', 'h', 'd', 'u')`);
+    await database.query(
+      `INSERT INTO databases (name, host, database_name, username) VALUES ('d', 'h', 'd', 'u')`,
+    );
   });
   afterAll(async () => await database.drop());
 
   it('goes down to nothing and up again to the same, with several processes at once', async () => {
     const other = await createTestDatabase('template0');
-    const sources = [1, 2, 3].map((number) => createDataSource({ url: other.url, entities: [], applicationName: `migration ${number}` }));
+    const sources = [1, 2, 3].map((number) =>
+      createDataSource({ url: other.url, entities: [], applicationName: `migration ${number}` }),
+    );
     await Promise.all(sources.map((source) => source.initialize()));
     const describeAll = `SELECT table_name, column_name, data_type, column_default, is_nullable FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'schema_migrations' ORDER BY 1, 2`;
     const applied = await Promise.all(sources.map((source) => migrateUp(source)));
@@ -34,27 +38,52 @@ describe('the metadata schema', () => {
   });
 
   it('has every table and column of the specification', async () => {
-    const rows = await database.query<{ name: string }>(`SELECT table_name || '.' || column_name AS name FROM information_schema.columns WHERE table_schema = 'public'`);
+    const rows = await database.query<{ name: string }>(
+      `SELECT table_name || '.' || column_name AS name FROM information_schema.columns WHERE table_schema = 'public'`,
+    );
     const names = rows.map((row) => row.name);
-    expect(names).toEqual(expect.arrayContaining(['admin_backups.checksum_md5', 'admin_backups.proof_level', 'backup_schedules.catch_up', 'restore_operations.confirmation_token', 'backup_settings.max_concurrent_operations', 'schedule_runs.planned_for', 'confirmation_tokens.token_hash', 'audit_log.action', 'api_keys.key_hash']));
-    const indexes = await database.query(`SELECT 1 FROM pg_indexes WHERE schemaname = 'public' AND indexname LIKE 'idx%'`);
+    expect(names).toEqual(
+      expect.arrayContaining([
+        'admin_backups.checksum_md5',
+        'admin_backups.proof_level',
+        'backup_schedules.catch_up',
+        'restore_operations.confirmation_token',
+        'backup_settings.max_concurrent_operations',
+        'schedule_runs.planned_for',
+        'confirmation_tokens.token_hash',
+        'audit_log.action',
+        'api_keys.key_hash',
+      ]),
+    );
+    const indexes = await database.query(
+      `SELECT 1 FROM pg_indexes WHERE schemaname = 'public' AND indexname LIKE 'idx%'`,
+    );
     expect(indexes.length).toBeGreaterThanOrEqual(15);
   });
 
   /** The moves that an UPDATE is let through for, tried one by one. */
-  async function allowedMoves(table: string, statuses: readonly string[], insert: (status: string) => string): Promise<Record<string, string[]>> {
+  async function allowedMoves(
+    table: string,
+    statuses: readonly string[],
+    insert: (status: string) => string,
+  ): Promise<Record<string, string[]>> {
     const allowed: Record<string, string[]> = {};
     for (const from of statuses) {
       allowed[from] = [];
       for (const to of statuses.filter((status) => status !== from)) {
         const [row] = await database.query<{ key: string }>(insert(from));
-        const moved = await database.query(`UPDATE ${table} SET status = '${to}' WHERE ${table === 'drills' ? 'operation_id' : 'id'} = $1`, [row?.key]).then(
-          () => true,
-          (error: Error & { code?: string }) => {
-            expect([error.code, error.message]).toEqual(['23514', `status ${from} cannot become ${to}`]);
-            return false;
-          },
-        );
+        const moved = await database
+          .query(
+            `UPDATE ${table} SET status = '${to}' WHERE ${table === 'drills' ? 'operation_id' : 'id'} = $1`,
+            [row?.key],
+          )
+          .then(
+            () => true,
+            (error: Error & { code?: string }) => {
+              expect([error.code, error.message]).toEqual(['23514', `status ${from} cannot become ${to}`]);
+              return false;
+            },
+          );
         if (moved) {
           allowed[from]?.push(to);
         }
@@ -64,7 +93,8 @@ describe('the metadata schema', () => {
     return allowed;
   }
 
-  const sorted = (moves: Readonly<Record<string, readonly string[]>>): Record<string, string[]> => Object.fromEntries(Object.entries(moves).map(([from, to]) => [from, [...to].sort()]));
+  const sorted = (moves: Readonly<Record<string, readonly string[]>>): Record<string, string[]> =>
+    Object.fromEntries(Object.entries(moves).map(([from, to]) => [from, [...to].sort()]));
 
   it('lets a backup make the moves of its state machine and no other', async () => {
     const proof = `'w', now(), 1, repeat('a', 64), repeat('b', 32), '{}', 'stored', now()`;
@@ -81,7 +111,10 @@ describe('the metadata schema', () => {
   });
 
   it('refuses a completed backup without its proof, and a running one without its claim', async () => {
-    const insert = (status: string) => database.query(`INSERT INTO admin_backups (filename, file_path, display_name, database_name, database_id, status) VALUES (gen_random_uuid(), 'p', 'd', 'd', 1, '${status}')`);
+    const insert = (status: string) =>
+      database.query(
+        `INSERT INTO admin_backups (filename, file_path, display_name, database_name, database_id, status) VALUES (gen_random_uuid(), 'p', 'd', 'd', 1, '${status}')`,
+      );
     await expect(insert('completed')).rejects.toThrow('admin_backups_completed_is_proven');
     await expect(insert('running')).rejects.toThrow('admin_backups_running_is_claimed');
   });

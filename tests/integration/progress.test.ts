@@ -53,14 +53,19 @@ describe('the /progress namespace', () => {
     expect(percents).toEqual([...percents].sort((a, b) => a - b));
     const seqs = heard.map((progress) => progress.seq);
     expect(seqs).toEqual([...new Set(seqs)].sort((a, b) => a - b));
-    expect(heard.filter((progress) => progress.progressPercent === 100).map((progress) => progress.status)).toEqual(['completed']);
+    expect(
+      heard.filter((progress) => progress.progressPercent === 100).map((progress) => progress.status),
+    ).toEqual(['completed']);
   };
 
   it('serves early and late subscribers of either API process', async () => {
     const id = await client.createBackup({ compressionType: 'zstd' });
     const early = listen(client, id);
     const elsewhere = listen(other, id);
-    await until(async () => (await client.get<OperationProgress>(`/backups/${id}/progress`)).currentStep === 'Creating backup');
+    await until(
+      async () =>
+        (await client.get<OperationProgress>(`/backups/${id}/progress`)).currentStep === 'Creating backup',
+    );
     const late = await listen(other, id);
     expect(late[0]).toMatchObject({ status: 'running', kind: 'backup', id: String(id), attempt: 1 });
     expect(late[0]?.progressPercent).toBeGreaterThan(0);
@@ -68,7 +73,12 @@ describe('the /progress namespace', () => {
       expectOrder(heard);
     }
     const steps = [...new Set((await early).map((progress) => progress.currentStep))];
-    expect(steps.slice(-4)).toEqual(['Creating backup', 'Reading the stored file again', 'Listing the stored archive', 'Publishing']);
+    expect(steps.slice(-4)).toEqual([
+      'Creating backup',
+      'Reading the stored file again',
+      'Listing the stored archive',
+      'Publishing',
+    ]);
     expect((await elsewhere).some((progress) => progress.table !== null)).toBe(true);
   });
 
@@ -119,11 +129,17 @@ describe('the /progress namespace', () => {
     ['an id of another kind', { kind: 'drill', id: 3 }],
     ['nothing at all', null],
   ])('refuses to subscribe to %s', async (_what, request) => {
-    expect(await client.subscribe(open(client), request as never)).toEqual({ ok: false, code: 'VALIDATION_FAILED' });
+    expect(await client.subscribe(open(client), request as never)).toEqual({
+      ok: false,
+      code: 'VALIDATION_FAILED',
+    });
   });
 
   it('says so when there is no such backup', async () => {
-    expect(await client.subscribe(open(client), { kind: 'backup', id: 999_999 })).toEqual({ ok: false, code: 'BACKUP_NOT_FOUND' });
+    expect(await client.subscribe(open(client), { kind: 'backup', id: 999_999 })).toEqual({
+      ok: false,
+      code: 'BACKUP_NOT_FOUND',
+    });
   });
 
   it.each([
@@ -131,15 +147,21 @@ describe('the /progress namespace', () => {
     ['a token of somebody else', 'eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.', 'UNAUTHENTICATED'],
   ])('refuses %s', async (_what, token, code) => {
     const socket = open(client, token);
-    const refused = await new Promise<Error & { data?: { code: string } }>((resolve) => socket.once('connect_error', resolve));
+    const refused = await new Promise<Error & { data?: { code: string } }>((resolve) =>
+      socket.once('connect_error', resolve),
+    );
     expect(refused.data?.code).toBe(code);
   });
 
   it('refuses a role that may not read backups', async () => {
-    await stack.metadata.query(`INSERT INTO users (email, username, role, password_hash) SELECT 'guest@example.org', 'guest', 'user', password_hash FROM users LIMIT 1`);
+    await stack.metadata.query(
+      `INSERT INTO users (email, username, role, password_hash) SELECT 'guest@example.org', 'guest', 'user', password_hash FROM users LIMIT 1`,
+    );
     const { TestClient: Client } = await import('@holdfast/testkit/test-client');
     const guest = await Client.signIn(client.url, 'guest@example.org', 'correct horse battery');
-    const refused = await new Promise<Error & { data?: { code: string } }>((resolve) => open(guest).once('connect_error', resolve));
+    const refused = await new Promise<Error & { data?: { code: string } }>((resolve) =>
+      open(guest).once('connect_error', resolve),
+    );
     expect(refused.data?.code).toBe('FORBIDDEN');
   });
 });

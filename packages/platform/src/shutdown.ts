@@ -3,7 +3,7 @@ import type { Logger } from './logger.ts';
 
 interface ClosingStep {
   readonly name: string;
-  readonly close: () => Promise<unknown> | unknown;
+  readonly close: () => unknown;
 }
 
 export class Shutdown {
@@ -16,7 +16,7 @@ export class Shutdown {
   }
 
   /** Registers what must be closed; the newest closes first. */
-  add(name: string, close: () => Promise<unknown> | unknown): void {
+  add(name: string, close: () => unknown): void {
     this.#steps.push({ name, close });
   }
 

@@ -37,5 +37,9 @@ function safeName(name: string): string {
     .normalize('NFC')
     .replaceAll(/[^\p{L}\p{N}_.-]/gu, '_')
     .replace(/^[.-]+/, '_');
-  return [...safe].slice(0, maxDatabaseNameLength / 2).join('') || '_';
+  return (
+    Array.from(safe)
+      .slice(0, maxDatabaseNameLength / 2)
+      .join('') || '_'
+  );
 }

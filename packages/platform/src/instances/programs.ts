@@ -37,7 +37,8 @@ export async function ensurePrograms(onInstall: (message: string) => void): Prom
   const restore = prefix.length === 0 ? await keepServicesStopped() : async () => undefined;
   try {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    const [program = 'apt-get', ...args] = [...prefix, 'apt-get'];
+    const program = prefix[0] ?? 'apt-get';
+    const args = prefix.length === 0 ? [] : [...prefix.slice(1), 'apt-get'];
     await runCommand(program, [...args, 'update', '-q'], { env });
     await runCommand(
       program,

@@ -1,12 +1,9 @@
 /** Finds the PostgreSQL client programs on this machine and chooses those that suit a server. */
-import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { AppError } from '@holdfast/contracts/errors';
-
-const run = promisify(execFile);
+import { runCommand } from '../process/run-command.ts';
 
 export interface ClientPrograms {
   readonly pgDump: string;
@@ -59,11 +56,11 @@ async function inspectDir(dir: string): Promise<ClientPrograms | null> {
   try {
     await access(pgDump, constants.X_OK);
     await access(pgRestore, constants.X_OK);
-    const { stdout } = await run(pgDump, ['--version'], {
-      timeout: 10_000,
+    const printed = await runCommand(pgDump, ['--version'], {
+      timeoutMs: 10_000,
       env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' },
     });
-    const version = /(\d+(?:\.\d+)*)/.exec(stdout)?.[1];
+    const version = /(\d+(?:\.\d+)*)/.exec(printed)?.[1];
     return version === undefined
       ? null
       : { pgDump, pgRestore, version, majorVersion: Number.parseInt(version, 10) };
