@@ -10,6 +10,9 @@ interface LogLine {
   readonly address?: string;
 }
 
+/** As services are started in a release. */
+const nodeFlags = { api: [], worker: ['--max-semi-space-size=1'] } as const;
+
 export class TestProcess {
   readonly lines: string[] = [];
   readonly exited: Promise<number | NodeJS.Signals | null>;
@@ -18,11 +21,15 @@ export class TestProcess {
   readonly #waiting = new Set<() => void>();
   #hasExited = false;
 
-  constructor(script: 'api' | 'worker', env: Readonly<Record<string, string>>) {
-    const file = fileURLToPath(new URL(`./processes/${script}.ts`, import.meta.url));
+  /** `isBuilt`: the main.js that a release runs, for figures of memory and time; else from source, with named steps. */
+  constructor(script: 'api' | 'worker', env: Readonly<Record<string, string>>, isBuilt = false) {
+    const built = `../../../services/${script}/dist/main.js`;
+    const file = fileURLToPath(new URL(isBuilt ? built : `./processes/${script}.ts`, import.meta.url));
     this.#child = spawn(
       process.execPath,
-      ['--conditions=source', '--disable-warning=ExperimentalWarning', file],
+      isBuilt
+        ? [...nodeFlags[script], file]
+        : ['--conditions=source', '--disable-warning=ExperimentalWarning', file],
       {
         env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', ...env },
         stdio: ['ignore', 'pipe', 'pipe'],

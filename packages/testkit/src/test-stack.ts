@@ -18,6 +18,8 @@ export interface TestStackOptions {
   /** Columns of backup_settings. */
   readonly settings?: Readonly<Record<string, number>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** Runs what `npm run build` made. */
+  readonly isBuilt?: boolean;
 }
 
 const ended = ['completed', 'failed', 'cancelled'];
@@ -29,18 +31,21 @@ export class TestStack {
   readonly folder: string;
   readonly processes: TestProcess[] = [];
   readonly #env: Record<string, string>;
+  readonly #isBuilt: boolean;
 
   private constructor(parts: {
     metadata: TestDatabase;
     target: TestDatabase | null;
     folder: string;
     env: Record<string, string>;
+    isBuilt: boolean;
   }) {
     this.metadata = parts.metadata;
     this.target = parts.target;
     this.folder = parts.folder;
     this.storageDir = path.join(parts.folder, 'backups');
     this.#env = parts.env;
+    this.#isBuilt = parts.isBuilt;
   }
 
   static async create(options: TestStackOptions = {}): Promise<TestStack> {
@@ -55,6 +60,7 @@ export class TestStack {
       metadata,
       target,
       folder,
+      isBuilt: options.isBuilt ?? false,
       env: {
         METADATA_DATABASE_URL: metadata.url,
         TARGET_DATABASE_URL: options.targetUrl ?? (target as TestDatabase).url,
@@ -96,7 +102,7 @@ export class TestStack {
   }
 
   #start(script: 'api' | 'worker', env: Readonly<Record<string, string>>): TestProcess {
-    const started = new TestProcess(script, { ...this.#env, ...env });
+    const started = new TestProcess(script, { ...this.#env, ...env }, this.#isBuilt);
     this.processes.push(started);
     return started;
   }

@@ -3,16 +3,19 @@
  * rows, bytes and a digest that does not depend on the order of rows, on how pg_dump cut its chunks, or on how pipes cut ours.
  */
 import { AppError } from '@holdfast/contracts/errors';
-import { ByteCursor } from './byte-cursor.ts';
-import { LargeObjectReader } from './large-object-reader.ts';
+import type { ArchiveHeader } from './archive-header.ts';
+import { HeadReader } from './head-reader.ts';
 import { RowScanner } from './row-scanner.ts';
-import { type ArchiveHeader, isIncomplete, readHead, type TocEntry } from './table-of-contents.ts';
+import { columnsOf, sequenceValueOf, type TocEntry } from './table-of-contents.ts';
 
-export type { ArchiveHeader, TocEntry } from './table-of-contents.ts';
+export type { ArchiveHeader } from './archive-header.ts';
+export type { TocEntry } from './table-of-contents.ts';
 
 export interface TableContents {
   readonly schema: string;
   readonly name: string;
+  /** As the COPY statement quotes them, for example `id, "Name"`; null for a table without columns. */
+  readonly columns: string | null;
   readonly rows: number;
   /** COPY text, newlines included. */
   readonly bytes: number;
@@ -30,28 +33,32 @@ export interface ArchiveContents {
   readonly bytes: number;
 }
 
-type State = 'head' | 'block' | 'rows' | 'large-objects';
+type State = 'head' | 'block-head' | 'block';
 
-const dataBlock = 1;
-const largeObjectsBlock = 3;
+/** Kind of block by its first byte, and the kind of entry that it belongs to. */
+const blockKinds: Readonly<Record<number, { readonly kind: BlockKind; readonly description: string }>> = {
+  1: { kind: 'rows', description: 'TABLE DATA' },
+  3: { kind: 'large-objects', description: 'BLOBS' },
+};
+
+type BlockKind = 'rows' | 'large-objects';
+
+/** The kind, and the entry's number with its sign. */
 const blockHeadBytes = 6;
-const maxHeadBytes = 1024 * 1024 * 1024;
 
 export class ArchiveInspector {
-  bytesRead = 0;
   #state: State = 'head';
-  #head: Buffer[] = [];
-  #headBytes = 0;
-  #tryHeadAt = 0;
-  #header: ArchiveHeader | null = null;
-  #entries: readonly TocEntry[] | null = null;
-  #expected = new Map<number, TocEntry>();
-  #current: TocEntry | null = null;
+  #bytesRead = 0;
+  #failure: unknown = null;
+  readonly #head = new HeadReader();
+  /** Entries whose data has not come yet, by number. */
+  readonly #expected = new Map<number, TocEntry>();
   readonly #blockHead = Buffer.alloc(blockHeadBytes);
   #blockHeadRead = 0;
+  #current: TocEntry | null = null;
   readonly #scanner: RowScanner;
   readonly #tables: TableContents[] = [];
-  readonly #largeObjects = new LargeObjectReader();
+  #objects = { count: 0, bytes: 0, digest: 0n };
 
   private constructor(scanner: RowScanner) {
     this.#scanner = scanner;
@@ -61,181 +68,206 @@ export class ArchiveInspector {
     return new ArchiveInspector(await RowScanner.create());
   }
 
+  get bytesRead(): number {
+    return this.#bytesRead;
+  }
+
+  get header(): ArchiveHeader | null {
+    return this.#head.header;
+  }
+
   /** As soon as the table of contents has been read. */
   get entries(): readonly TocEntry[] | null {
-    return this.#entries;
+    return this.#state === 'head' ? null : this.#head.entries;
   }
 
   /** `schema.table` whose rows are passing now. */
   get currentTable(): string | null {
-    return this.#state === 'rows' && this.#current !== null
-      ? `${this.#current.schema}.${this.#current.tag}`
-      : null;
+    return this.#current?.description === 'TABLE DATA' ? nameOf(this.#current) : null;
   }
 
-  /** @throws AppError FILE_CORRUPTION with offset and table, INVALID_CONFIG for an archive Holdfast does not read */
+  /**
+   * Once it has thrown, it throws the same again: nothing behind the damage can be trusted.
+   * @throws AppError FILE_CORRUPTION with offset and table, INVALID_CONFIG for an archive Holdfast does not read
+   */
   write(chunk: Uint8Array): void {
-    if (this.#state === 'head') {
-      this.#readHead(chunk);
-    } else {
-      this.#readBlocks(chunk, 0);
-    }
-    this.bytesRead += chunk.length;
+    this.#guard(() => {
+      const offset = this.#bytesRead;
+      this.#bytesRead += chunk.length;
+      if (this.#state === 'head') {
+        this.#startBlocks(this.#head.read(chunk));
+      } else {
+        this.#readBlocks(chunk, offset);
+      }
+    });
   }
 
   /** @throws AppError FILE_CORRUPTION unless the archive ended exactly behind its last block and no block is missing */
   end(): ArchiveContents {
-    if (this.#state === 'head') {
-      this.#tryHeadAt = 0;
-      this.#finishHead();
-    }
-    if (
-      this.#header === null ||
-      this.#entries === null ||
-      this.#state !== 'block' ||
-      this.#blockHeadRead > 0
-    ) {
-      throw new AppError(
-        'FILE_CORRUPTION',
-        `The archive is cut short after ${this.bytesRead} bytes${this.#where()}.`,
-      );
-    }
-    const missing = this.#expected.values().next().value;
-    if (missing !== undefined) {
-      throw new AppError(
-        'FILE_CORRUPTION',
-        `The archive is cut short after ${this.bytesRead} bytes: the data of ${missing.schema}.${missing.tag} is missing.`,
-      );
-    }
-    const { count, bytes, digest } = this.#largeObjects;
-    return {
-      header: this.#header,
-      entries: this.#entries,
-      tables: this.#tables,
-      largeObjects: { count, bytes, digest },
-      sequences: this.#entries.flatMap(sequenceOf),
-      bytes: this.bytesRead,
-    };
-  }
-
-  /** Collects the head until it parses; what follows it in the same chunk is read at once. */
-  #readHead(chunk: Uint8Array): void {
-    // Copied: whoever reads the pipe may use the buffer again.
-    this.#head.push(Buffer.from(chunk));
-    this.#headBytes += chunk.length;
-    if (this.#headBytes > maxHeadBytes) {
-      throw new AppError('FILE_CORRUPTION', 'The table of contents is larger than any that pg_dump writes.');
-    }
-    this.#finishHead();
-  }
-
-  /** Parses what has come; tried again only once twice as much is there, so that a long table of contents costs no square. */
-  #finishHead(): void {
-    if (this.#headBytes < this.#tryHeadAt) {
-      return;
-    }
-    const bytes = Buffer.concat(this.#head);
-    const cursor = new ByteCursor(bytes);
-    try {
-      const { header, entries } = readHead(cursor);
-      this.#header = header;
-      this.#entries = entries;
-    } catch (error) {
-      if (!isIncomplete(error)) {
-        throw error;
+    return this.#guard(() => {
+      if (this.#state === 'head') {
+        this.#startBlocks(this.#head.finish());
       }
-      this.#head = [bytes];
-      this.#tryHeadAt = this.#headBytes * 2;
+      const { header, entries } = this;
+      if (header === null || entries === null || this.#state !== 'block-head' || this.#blockHeadRead > 0) {
+        throw this.#cutShort();
+      }
+      for (const missing of this.#expected.values()) {
+        throw this.#cutShort(`: the data of ${nameOf(missing)} is missing`);
+      }
+      return {
+        header,
+        entries,
+        tables: this.#tables,
+        largeObjects: { ...this.#objects, digest: hexDigits(this.#objects.digest) },
+        sequences: entries.flatMap(sequenceOf),
+        bytes: this.#bytesRead,
+      };
+    });
+  }
+
+  #guard<Result>(work: () => Result): Result {
+    if (this.#failure !== null) {
+      throw this.#failure;
+    }
+    try {
+      return work();
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    }
+  }
+
+  /** With what stands behind the table of contents; null while that goes on. */
+  #startBlocks(rest: Uint8Array | null): void {
+    if (rest === null) {
       return;
     }
-    this.#expected = new Map(
-      (this.#entries ?? []).filter((entry) => entry.hasData).map((entry) => [entry.dumpId, entry]),
-    );
-    this.#head = [];
-    this.#state = 'block';
-    this.#readBlocks(bytes, cursor.offset);
+    for (const entry of this.#head.entries.filter(({ hasData }) => hasData)) {
+      this.#expect(entry);
+    }
+    this.#state = 'block-head';
+    this.#readBlocks(rest, this.#head.offset);
   }
 
-  #readBlocks(chunk: Uint8Array, from: number): void {
-    let at = from;
+  #expect(entry: TocEntry): void {
+    if (this.#expected.has(entry.dumpId)) {
+      throw this.#damagedAt(this.#head.offset, `two entries with data have the number ${entry.dumpId}`);
+    }
+    if (entry.description === 'TABLE DATA' && entry.copyStatement === '') {
+      throw new AppError(
+        'INVALID_CONFIG',
+        `The rows of ${nameOf(entry)} are INSERT statements; Holdfast reads archives with COPY data.`,
+      );
+    }
+    this.#expected.set(entry.dumpId, entry);
+  }
+
+  /** `offset`: where in the archive the chunk begins. */
+  #readBlocks(chunk: Uint8Array, offset: number): void {
+    let at = 0;
     while (at < chunk.length) {
-      at = this.#step(chunk, at);
+      at =
+        this.#state === 'block' ? this.#readData(chunk, at, offset) : this.#readBlockHead(chunk, at, offset);
     }
   }
 
-  #step(chunk: Uint8Array, at: number): number {
-    switch (this.#state) {
-      case 'rows':
-        return this.#readRows(chunk, at);
-      case 'large-objects':
-        return this.#readLargeObjects(chunk, at);
-      default:
-        return this.#readBlockHead(chunk, at);
-    }
-  }
-
-  #readBlockHead(chunk: Uint8Array, at: number): number {
+  #readBlockHead(chunk: Uint8Array, at: number, offset: number): number {
     this.#blockHead[this.#blockHeadRead] = chunk[at] as number;
     this.#blockHeadRead += 1;
     if (this.#blockHeadRead === blockHeadBytes) {
       this.#blockHeadRead = 0;
-      this.#startBlock(this.#blockHead[0] as number, this.#blockHead.readUInt32LE(2));
+      this.#startBlock(offset + at + 1 - blockHeadBytes);
     }
     return at + 1;
   }
 
-  #startBlock(kind: number, dumpId: number): void {
+  #startBlock(offset: number): void {
+    const type = this.#blockHead[0] as number;
+    const block = blockKinds[type];
+    if (block === undefined) {
+      throw this.#damagedAt(offset, `${type} is no kind of data block`);
+    }
+    const magnitude = this.#blockHead.readUInt32LE(2);
+    const dumpId = this.#blockHead[1] === 0 ? magnitude : -magnitude;
     const entry = this.#expected.get(dumpId);
-    if (entry === undefined || (kind !== dataBlock && kind !== largeObjectsBlock)) {
-      throw new AppError(
-        'FILE_CORRUPTION',
-        `A data block near offset ${this.bytesRead} belongs to no entry of the table of contents.`,
-      );
+    if (entry === undefined) {
+      throw this.#damagedAt(offset, `no entry that waits for data has the number ${dumpId}`);
+    }
+    if (entry.description !== block.description) {
+      throw this.#damagedAt(offset, `${nameOf(entry)}, a ${entry.description}, has a block of ${block.kind}`);
     }
     this.#expected.delete(dumpId);
     this.#current = entry;
-    this.#state = kind === dataBlock ? 'rows' : 'large-objects';
-    this.#scanner.startBlock();
-  }
-
-  #readRows(chunk: Uint8Array, at: number): number {
-    const next = this.#scanner.scan(chunk, at);
-    const { status } = this.#scanner;
-    if (status === 'ended') {
-      const { schema, tag } = this.#current as TocEntry;
-      this.#tables.push({ schema, name: tag, ...this.#scanner.result });
-      this.#state = 'block';
-    } else if (status !== 'needs-more') {
-      const what = status === 'bad-length' ? 'an impossible length' : 'rows without their end mark';
-      throw new AppError(
-        'FILE_CORRUPTION',
-        `The archive has ${what} near offset ${this.bytesRead + next}${this.#where()}.`,
-      );
-    }
-    return next;
-  }
-
-  #readLargeObjects(chunk: Uint8Array, at: number): number {
-    const next = this.#largeObjects.read(chunk, at);
-    if (next === null) {
-      return chunk.length;
-    }
     this.#state = 'block';
+    this.#scanner.startBlock(block.kind);
+  }
+
+  #readData(chunk: Uint8Array, at: number, offset: number): number {
+    const next = this.#scanner.scan(chunk, at);
+    switch (this.#scanner.status) {
+      case 'needs-more':
+        break;
+      case 'ended':
+        this.#endBlock();
+        break;
+      case 'bad-length':
+        throw this.#damagedAt(offset + next, 'a length is impossible');
+      case 'bad-end':
+        throw this.#damagedAt(offset + next, 'the rows do not end with their end mark');
+    }
     return next;
+  }
+
+  #endBlock(): void {
+    const { items, bytes, digest } = this.#scanner.result;
+    const entry = this.#current as TocEntry;
+    if (entry.description === 'TABLE DATA') {
+      const columns = columnsOf(entry);
+      this.#tables.push({
+        schema: entry.schema,
+        name: entry.tag,
+        columns,
+        rows: items,
+        bytes,
+        digest: hexDigits(digest),
+      });
+    } else {
+      const sum = this.#objects;
+      this.#objects = { count: sum.count + items, bytes: sum.bytes + bytes, digest: sum.digest + digest };
+    }
+    this.#current = null;
+    this.#state = 'block-head';
+  }
+
+  #damagedAt(offset: number, what: string): AppError {
+    return new AppError(
+      'FILE_CORRUPTION',
+      `The archive is damaged at offset ${offset}${this.#where()}: ${what}.`,
+    );
+  }
+
+  #cutShort(what = ''): AppError {
+    return new AppError(
+      'FILE_CORRUPTION',
+      `The archive is cut short after ${this.#bytesRead} bytes${this.#where()}${what}.`,
+    );
   }
 
   #where(): string {
-    return this.currentTable === null ? '' : `, in the rows of ${this.currentTable}`;
+    return this.#current === null ? '' : `, in the data of ${nameOf(this.#current)}`;
   }
 }
 
-function sequenceOf({
-  description,
-  schema,
-  tag,
-  definition,
-}: TocEntry): { schema: string; name: string; value: string }[] {
-  const value =
-    description === 'SEQUENCE SET' ? /, (-?\d+, (?:true|false))\);\s*$/.exec(definition)?.[1] : undefined;
-  return value === undefined ? [] : [{ schema, name: tag, value }];
+function nameOf({ schema, tag }: TocEntry): string {
+  return schema === '' ? tag : `${schema}.${tag}`;
+}
+
+function hexDigits(digest: bigint): string {
+  return BigInt.asUintN(64, digest).toString(16).padStart(16, '0');
+}
+
+function sequenceOf(entry: TocEntry): { schema: string; name: string; value: string }[] {
+  const value = sequenceValueOf(entry);
+  return value === null ? [] : [{ schema: entry.schema, name: entry.tag, value }];
 }

@@ -1,9 +1,16 @@
-/** Reads the primitives of pg_dump's custom format from a buffer that may still be growing. */
+/** Reads the primitives of pg_dump's custom format from the bytes that have come so far. */
 import { AppError } from '@holdfast/contracts/errors';
 
 /** Not an error of the archive: the bytes have not all come yet. */
 export class NeedMoreBytes extends Error {
   override readonly name = 'NeedMoreBytes';
+  /** Of the cursor's bytes, how many there must be before another try makes sense. */
+  readonly neededBytes: number;
+
+  constructor(neededBytes: number) {
+    super(`${neededBytes} bytes are needed`);
+    this.neededBytes = neededBytes;
+  }
 }
 
 /** No name, definition or statement of a sane archive comes near it; a hostile length must not make us wait for ever. */
@@ -11,24 +18,29 @@ const maxStringBytes = 256 * 1024 * 1024;
 
 export class ByteCursor {
   readonly #bytes: Buffer;
+  readonly #startOffset: number;
   #at = 0;
-  /** Of integers in this archive; set from its header. */
-  intBytes = 4;
 
-  constructor(bytes: Buffer) {
+  /** `startOffset`: where in the archive the first of the bytes stands. */
+  constructor(bytes: Buffer, startOffset: number) {
     this.#bytes = bytes;
+    this.#startOffset = startOffset;
   }
 
-  get offset(): number {
+  /** Among the cursor's own bytes. */
+  get position(): number {
     return this.#at;
   }
 
+  /** @throws AppError FILE_CORRUPTION that names the offset in the archive */
+  refuse(what: string): never {
+    throw new AppError('FILE_CORRUPTION', `The archive is damaged at offset ${this.#offset}: ${what}.`);
+  }
+
   take(count: number): Buffer {
-    if (this.#at + count > this.#bytes.length) {
-      throw new NeedMoreBytes();
-    }
-    const taken = this.#bytes.subarray(this.#at, this.#at + count);
-    this.#at += count;
+    const end = this.#reserve(count);
+    const taken = this.#bytes.subarray(this.#at, end);
+    this.#at = end;
     return taken;
   }
 
@@ -36,11 +48,13 @@ export class ByteCursor {
     return this.take(1)[0] as number;
   }
 
-  /** A sign byte, then the magnitude, least byte first. */
+  /** A sign byte, then four of magnitude, least byte first. */
   int(): number {
-    const [sign, ...magnitude] = this.take(1 + this.intBytes);
-    const value = magnitude.reduce((sum, byte, index) => sum + byte * 2 ** (8 * index), 0);
-    return sign === 0 ? value : -value;
+    const end = this.#reserve(5);
+    const magnitude = this.#bytes.readUInt32LE(this.#at + 1);
+    const value = this.#bytes[this.#at] === 0 ? magnitude : -magnitude;
+    this.#at = end;
+    return value;
   }
 
   /** Null where the length is negative. */
@@ -50,11 +64,20 @@ export class ByteCursor {
       return null;
     }
     if (length > maxStringBytes) {
-      throw new AppError(
-        'FILE_CORRUPTION',
-        `The archive claims a text of ${length} bytes at offset ${this.#at}.`,
-      );
+      this.refuse(`it claims a text of ${length} bytes`);
     }
     return this.take(length).toString('utf8');
+  }
+
+  get #offset(): number {
+    return this.#startOffset + this.#at;
+  }
+
+  #reserve(count: number): number {
+    const end = this.#at + count;
+    if (end > this.#bytes.length) {
+      throw new NeedMoreBytes(end);
+    }
+    return end;
   }
 }

@@ -11,10 +11,10 @@ interface ScannerExports {
   readonly memory: { readonly buffer: ArrayBuffer };
   windowAddress(): number;
   windowSize(): number;
-  startBlock(): void;
+  startBlock(ofObjects: number): void;
   scan(size: number): number;
   getStatus(): number;
-  getRows(): number;
+  getItems(): number;
   getBytes(): number;
   getDigest(): bigint;
 }
@@ -22,6 +22,14 @@ interface ScannerExports {
 export type ScanStatus = 'needs-more' | 'ended' | 'bad-length' | 'bad-end';
 
 const statuses: readonly ScanStatus[] = ['needs-more', 'ended', 'bad-length', 'bad-end'];
+
+export interface ScannedBlock {
+  /** Rows of a table, or large objects. */
+  readonly items: number;
+  readonly bytes: number;
+  /** The sum, modulo 2^64, of a hash of each item. */
+  readonly digest: bigint;
+}
 
 let compiled: Promise<object> | null = null;
 
@@ -42,12 +50,12 @@ export class RowScanner {
 
   static async create(): Promise<RowScanner> {
     compiled ??= compile();
-    const instance = await WebAssembly.instantiate(await compiled, { env: { abort: () => undefined } });
+    const instance = await WebAssembly.instantiate(await compiled, {});
     return new RowScanner(instance.exports as ScannerExports);
   }
 
-  startBlock(): void {
-    this.#exports.startBlock();
+  startBlock(kind: 'rows' | 'large-objects'): void {
+    this.#exports.startBlock(kind === 'rows' ? 0 : 1);
   }
 
   /** Scans from `offset`; answers the offset behind the last byte that belongs to the block. Look at `status` afterwards. */
@@ -65,8 +73,11 @@ export class RowScanner {
     return statuses[this.#exports.getStatus()] ?? 'bad-length';
   }
 
-  get result(): { rows: number; bytes: number; digest: string } {
-    const digest = BigInt.asUintN(64, this.#exports.getDigest()).toString(16).padStart(16, '0');
-    return { rows: this.#exports.getRows(), bytes: this.#exports.getBytes(), digest };
+  get result(): ScannedBlock {
+    return {
+      items: this.#exports.getItems(),
+      bytes: this.#exports.getBytes(),
+      digest: BigInt.asUintN(64, this.#exports.getDigest()),
+    };
   }
 }

@@ -73,7 +73,7 @@ export async function stopTestServices(): Promise<void> {
   }
 }
 
-async function makeMetadataTemplate(postgres: PrivatePostgres): Promise<void> {
+export async function makeMetadataTemplate(postgres: PrivatePostgres): Promise<void> {
   await postgres.createDatabase('metadata_template');
   const source = createDataSource({
     url: postgres.url('metadata_template'),

@@ -29,5 +29,9 @@ export async function runBench(name: string, options: BenchOptions): Promise<num
     options.rounds,
     ...(options.json === undefined ? [] : ['--json', path.resolve(options.json)]),
   ];
-  return await run(process.execPath, ['--disable-warning=ExperimentalWarning', file, ...args], root);
+  return await run(
+    process.execPath,
+    ['--conditions=source', '--disable-warning=ExperimentalWarning', file, ...args],
+    root,
+  );
 }

@@ -27,6 +27,8 @@ export interface UpOptions {
 
 const readyWithinMs = 60_000;
 const demoDatabase = 'forum';
+/** A worker's memory is buffers that pass by: a small young generation lets go of them soon. */
+const nodeFlags = { api: [], worker: ['--max-semi-space-size=1'] } as const;
 
 export async function runUp(options: UpOptions): Promise<void> {
   const folder = stackFolder();
@@ -139,7 +141,7 @@ async function startService(
     const main = path.join(folder.root, 'services', service, 'dist', 'main.js');
     await startDaemon({
       program: process.execPath,
-      args: [main],
+      args: [...nodeFlags[service], main],
       env: variables,
       cwd: folder.root,
       pidFile: pidFile(folder, service),

@@ -6,7 +6,7 @@ import { type Readable, Writable } from 'node:stream';
 import { AppError, type ErrorCode } from '@holdfast/contracts/errors';
 import type { PartialFile, StorageDriver, StorageUpload, StoredFile } from '../storage-driver.ts';
 
-const readChunkBytes = 1024 * 1024;
+const readChunkBytes = 256 * 1024;
 const partialName = /^\.(.+)\.(\d+)\.partial$/;
 
 export class LocalStorage implements StorageDriver {

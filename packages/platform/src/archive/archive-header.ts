@@ -1,0 +1,81 @@
+/** The header of a custom-format archive, versions 1.11 (PostgreSQL 8.4) to 1.16 (PostgreSQL 18). */
+import { AppError } from '@holdfast/contracts/errors';
+import type { ByteCursor } from './byte-cursor.ts';
+
+export interface ArchiveHeader {
+  /** For example "1.14". */
+  readonly archiveVersion: string;
+  readonly serverVersion: string;
+  readonly dumpVersion: string;
+  readonly databaseName: string;
+  /** In the local time of wherever it was made: the archive does not say which zone that was. */
+  readonly createdAt: string;
+}
+
+/** What the entries behind a header look like. */
+export interface EntryLayout {
+  readonly minorVersion: number;
+  /** Of a data offset. */
+  readonly offsetBytes: number;
+}
+
+const customFormat = 1;
+const oldestMinor = 11;
+const newestMinor = 16;
+
+/** @throws NeedMoreBytes, AppError FILE_CORRUPTION, or INVALID_CONFIG for archives that Holdfast does not read */
+export function readHeader(cursor: ByteCursor): { header: ArchiveHeader; layout: EntryLayout } {
+  if (cursor.take(5).toString('latin1') !== 'PGDMP') {
+    cursor.refuse('this is not a custom-format archive of pg_dump, its first bytes are others');
+  }
+  const major = cursor.byte();
+  const minorVersion = cursor.byte();
+  cursor.byte(); // Revision: never changes what is in the archive.
+  const archiveVersion = `${major}.${minorVersion}`;
+  if (major !== 1 || minorVersion < oldestMinor || minorVersion > newestMinor) {
+    throw new AppError(
+      'INVALID_CONFIG',
+      `Archives of version ${archiveVersion} are not supported; 1.${oldestMinor} to 1.${newestMinor} are.`,
+    );
+  }
+  const intBytes = cursor.byte();
+  const offsetBytes = cursor.byte();
+  const format = cursor.byte();
+  if (intBytes !== 4 || offsetBytes < 1 || offsetBytes > 8 || format !== customFormat) {
+    cursor.refuse('the header has impossible sizes, or another format than custom');
+  }
+  refuseCompression(cursor, minorVersion);
+  const header = {
+    archiveVersion,
+    createdAt: readDate(cursor),
+    databaseName: cursor.string() ?? '',
+    serverVersion: cursor.string() ?? '',
+    dumpVersion: cursor.string() ?? '',
+  };
+  return { header, layout: { minorVersion, offsetBytes } };
+}
+
+function refuseCompression(cursor: ByteCursor, minorVersion: number): void {
+  const compression = minorVersion >= 15 ? cursor.byte() : cursor.int();
+  if (compression !== 0) {
+    throw new AppError('INVALID_CONFIG', 'The archive is compressed inside; Holdfast compresses around it.');
+  }
+}
+
+function readDate(cursor: ByteCursor): string {
+  const [second, minute, hour, day, month, year] = Array.from({ length: 6 }, () => cursor.int()) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  cursor.int(); // Daylight saving time or not.
+  const date = [String(year + 1900).padStart(4, '0'), ...[month + 1, day].map(twoDigits)].join('-');
+  return `${date}T${[hour, minute, second].map(twoDigits).join(':')}`;
+}
+
+function twoDigits(value: number): string {
+  return String(value).padStart(2, '0');
+}

@@ -1,0 +1,89 @@
+/** Reads header and table of contents as their bytes come, entry by entry, and keeps only the bytes not yet understood. */
+import type { ArchiveHeader, EntryLayout } from './archive-header.ts';
+import { readHeader } from './archive-header.ts';
+import { ByteCursor, NeedMoreBytes } from './byte-cursor.ts';
+import { readEntry, type TocEntry } from './table-of-contents.ts';
+
+const maxEntries = 10_000_000;
+const maxHeadBytes = 1024 * 1024 * 1024;
+/** An unfinished entry above it is tried again only once it has grown by half: a long one must not cost its square. */
+const patientAboveBytes = 1024 * 1024;
+
+export class HeadReader {
+  header: ArchiveHeader | null = null;
+  readonly entries: TocEntry[] = [];
+  #layout: EntryLayout | null = null;
+  #entryCount: number | null = null;
+  /** In the archive: where the bytes not yet understood begin. */
+  #offset = 0;
+  #pending: Buffer[] = [];
+  #pendingBytes = 0;
+  #tryAtBytes = 0;
+
+  /** Where the bytes that `read` gave back stand in the archive. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /**
+   * Null while the table of contents goes on; else the bytes behind it.
+   * @throws AppError FILE_CORRUPTION with the offset, INVALID_CONFIG for an archive Holdfast does not read
+   */
+  read(chunk: Uint8Array): Buffer | null {
+    // Copied: whoever reads the pipe may use the buffer again.
+    this.#pending.push(Buffer.from(chunk));
+    this.#pendingBytes += chunk.length;
+    return this.#pendingBytes < this.#tryAtBytes ? null : this.finish();
+  }
+
+  /** Looks at all that has come, however little it is. */
+  finish(): Buffer | null {
+    const bytes = Buffer.concat(this.#pending);
+    const cursor = new ByteCursor(bytes, this.#offset);
+    let understood = 0;
+    let neededBytes = 0;
+    try {
+      while (!this.#isComplete) {
+        this.#readItem(cursor);
+        understood = cursor.position;
+      }
+    } catch (error) {
+      if (!(error instanceof NeedMoreBytes)) {
+        throw error;
+      }
+      neededBytes = error.neededBytes - understood;
+    }
+    const rest = bytes.subarray(understood);
+    this.#offset += understood;
+    this.#pending = [rest];
+    this.#pendingBytes = rest.length;
+    if (this.#isComplete) {
+      this.#pending = [];
+      return rest;
+    }
+    this.#tryAtBytes =
+      rest.length > patientAboveBytes ? Math.max(neededBytes, rest.length * 1.5) : neededBytes;
+    if (this.#offset + rest.length > maxHeadBytes) {
+      cursor.refuse('the table of contents is larger than any that pg_dump writes');
+    }
+    return null;
+  }
+
+  get #isComplete(): boolean {
+    return this.entries.length === this.#entryCount;
+  }
+
+  #readItem(cursor: ByteCursor): void {
+    if (this.#layout === null) {
+      ({ header: this.header, layout: this.#layout } = readHeader(cursor));
+    } else if (this.#entryCount === null) {
+      const count = cursor.int();
+      if (count < 0 || count > maxEntries) {
+        cursor.refuse(`it claims ${count} entries`);
+      }
+      this.#entryCount = count;
+    } else {
+      this.entries.push(readEntry(cursor, this.#layout));
+    }
+  }
+}
