@@ -1,0 +1,36 @@
+import { describe, expect, it } from '@jest/globals';
+import { permissions, type Permission, roles } from '@holdfast/contracts/permissions';
+import { can } from './can.ts';
+
+const settings = { allowedBackupRoles: ['admin', 'mod'] };
+
+describe('can', () => {
+  it('reads the table as it is written', () => {
+    const allowed = Object.fromEntries(
+      (Object.keys(permissions) as Permission[]).map((permission) => [
+        permission,
+        [null, ...roles].filter((role) => can(role, permission, settings)),
+      ]),
+    );
+    const everyone = [null, 'user', 'mod', 'admin', 'super-admin'];
+    expect(allowed).toEqual({
+      'health.read-open': everyone,
+      'auth.login': everyone,
+      'api.describe': everyone,
+      'auth.self': ['user', 'mod', 'admin', 'super-admin'],
+      'backups.read': ['mod', 'admin', 'super-admin'],
+      'backups.create': ['mod', 'admin', 'super-admin'],
+      'backups.cancel': ['mod', 'admin', 'super-admin'],
+      'backups.delete': ['admin', 'super-admin'],
+      'drills.create': ['admin', 'super-admin'],
+      'drills.read': ['mod', 'admin', 'super-admin'],
+    });
+  });
+
+  it('follows the setting for creating backups, which never shuts a super-admin out', () => {
+    expect(roles.filter((role) => can(role, 'backups.create', { allowedBackupRoles: ['user'] }))).toEqual([
+      'user',
+      'super-admin',
+    ]);
+  });
+});

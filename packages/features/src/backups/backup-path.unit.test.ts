@@ -1,0 +1,43 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { backupFilename, backupPath } from './backup-path.ts';
+
+const naming = {
+  databaseName: 'degentalk',
+  backupType: 'full',
+  source: 'manual',
+  compressionType: 'gzip',
+  at: new Date('2024-06-24T14:30:00.123Z'),
+} as const;
+
+describe('backupFilename', () => {
+  it('is as the specification has it', () => {
+    expect(backupPath(naming)).toBe('manual/degentalk_full_2024-06-24_14-30-00.dump.gz');
+    expect(backupFilename({ ...naming, compressionType: 'zstd', backupType: 'schema' })).toBe(
+      'degentalk_schema_2024-06-24_14-30-00.dump.zst',
+    );
+    expect(backupFilename({ ...naming, compressionType: 'none', uniqueId: 7 })).toBe(
+      'degentalk_full_2024-06-24_14-30-00_7.dump',
+    );
+  });
+
+  it.each([
+    ['../../etc/passwd', '_.._etc_passwd'],
+    ['-rf', '_rf'],
+    ['.hidden', '_hidden'],
+    ['', '_'],
+    ['Grüße 世界', 'Grüße_世界'],
+  ])('makes "%s" harmless', (databaseName, start) => {
+    expect(backupFilename({ ...naming, databaseName }).startsWith(`${start}_full_`)).toBe(true);
+  });
+
+  it('is one safe path component of a length that fits, whatever a database is called', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 120 }), (databaseName) => {
+        const filename = backupFilename({ ...naming, databaseName, uniqueId: 2_147_483_647 });
+        expect(filename).toMatch(/^[^./-][^/\0\n]*\.dump\.gz$/u);
+        expect(Buffer.byteLength(filename)).toBeLessThanOrEqual(255);
+      }),
+    );
+  });
+});

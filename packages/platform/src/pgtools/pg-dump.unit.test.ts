@@ -1,0 +1,103 @@
+import { describe, expect, it } from '@jest/globals';
+import { chooseClient } from './client-programs.ts';
+import { classifyToolFailure } from './classify-error.ts';
+import { libpqEnvironment, parseDatabaseUrl } from './database-address.ts';
+import { pgDumpArguments } from './pg-dump.ts';
+
+describe('pg_dump', () => {
+  it('is called with names that can be neither options nor patterns', () => {
+    const args = pgDumpArguments({
+      lockWaitTimeoutMs: 5_000,
+      snapshot: '0-1-1',
+      selection: {
+        isSchemaOnly: true,
+        tables: [{ schema: 'public', name: '--file=/etc/passwd' }],
+        schemas: ['*'],
+        excludedTables: [{ schema: 's', name: 'a"b' }],
+      },
+    });
+    expect(args).toEqual([
+      '--format=custom',
+      '--compress=0',
+      '--no-password',
+      '--lock-wait-timeout=5000',
+      '--snapshot=0-1-1',
+      '--schema-only',
+      '--table="public"."--file=/etc/passwd"',
+      '--schema="*"',
+      '--exclude-table="s"."a""b"',
+    ]);
+  });
+
+  it('gets the connection by its environment, and nothing of ours besides', () => {
+    process.env['A_SECRET_OF_OURS'] = 'x';
+    const address = parseDatabaseUrl(
+      'postgresql://some%40one:p%3Aw@[::1]:5433/weird%20name%3Dx?sslmode=require',
+    );
+    const environment = libpqEnvironment(address, {
+      applicationName: 'holdfast/backup/1/1',
+      connectTimeoutMs: 30_000,
+    });
+    expect(environment).toMatchObject({
+      PGHOST: '::1',
+      PGPORT: '5433',
+      PGUSER: 'some@one',
+      PGPASSWORD: 'p:w',
+      PGDATABASE: 'weird name=x',
+      PGSSLMODE: 'require',
+      PGAPPNAME: 'holdfast/backup/1/1',
+      PGCONNECT_TIMEOUT: '30',
+    });
+    expect(environment).not.toHaveProperty('A_SECRET_OF_OURS');
+    delete process.env['A_SECRET_OF_OURS'];
+  });
+
+  it.each(['not a url', 'postgresql://h/d', 'postgresql://u@h/', 'postgresql://u:secret@h/d?sslmode=maybe'])(
+    'refuses the URL "%s" without repeating it',
+    (url) => {
+      expect(() => parseDatabaseUrl(url)).toThrow(
+        expect.objectContaining({ code: 'INVALID_CONFIG', message: expect.not.stringContaining('secret') }),
+      );
+    },
+  );
+
+  it('is the newest there is, and never older than the server', () => {
+    const client = (version: string) => ({
+      version,
+      majorVersion: Number.parseInt(version, 10),
+      pgDump: 'd',
+      pgRestore: 'r',
+    });
+    expect(chooseClient([client('17.2'), client('15.9')], '15.3').version).toBe('17.2');
+    expect(() => chooseClient([client('15.9')], '16.1 (Debian)')).toThrow(
+      expect.objectContaining({
+        code: 'VERSION_MISMATCH',
+        message: expect.stringContaining('15.9'),
+        remediation: expect.stringContaining('postgresql-client-16'),
+      }),
+    );
+    expect(() => chooseClient([], '16.1')).toThrow(expect.objectContaining({ code: 'VERSION_MISMATCH' }));
+  });
+});
+
+describe('classifyToolFailure', () => {
+  it.each([
+    ['connection to server at "h" failed: Connection refused', 'CONNECTION_FAILED', true],
+    ['FATAL:  the database system is starting up', 'CONNECTION_FAILED', true],
+    ['FATAL:  sorry, too many clients already', 'CONNECTION_FAILED', true],
+    ['FATAL:  password authentication failed for user "u"', 'CONNECTION_FAILED', false],
+    ['FATAL:  database "x" does not exist', 'CONNECTION_FAILED', false],
+    ['ERROR:  permission denied for table secrets', 'PERMISSION_DENIED', false],
+    [
+      'ERROR:  query would be affected by row-level security policy for table "t"',
+      'PERMISSION_DENIED',
+      false,
+    ],
+    ['ERROR:  canceling statement due to lock timeout', 'LOCKED', true],
+    ['could not write: No space left on device', 'INSUFFICIENT_SPACE', false],
+    ['aborting because of server version mismatch', 'VERSION_MISMATCH', false],
+    ['something new', 'TOOL_FAILED', false],
+  ])('"%s" is %s', (stderr, code, transient) => {
+    expect(classifyToolFailure('pg_dump', 'exited with status 1', stderr)).toMatchObject({ code, transient });
+  });
+});
