@@ -35,6 +35,7 @@ export async function startPgDump(options: PgDumpOptions): Promise<RunningTool> 
     env: libpqEnvironment(options.address, options.connect),
     stdin: 'ignore',
     stdout: 'pipe',
+    outputBufferBytes: 256 * 1024,
   });
 }
 

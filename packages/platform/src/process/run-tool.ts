@@ -11,6 +11,8 @@ export interface ToolCommand {
   readonly env: Readonly<Record<string, string>>;
   readonly stdin: 'pipe' | 'ignore';
   readonly stdout: 'pipe' | 'ignore';
+  /** For a program that writes much in small pieces (pg_dump: 4 kB): it gets an output buffer of this size. */
+  readonly outputBufferBytes?: number;
 }
 
 export interface ToolExit {
@@ -36,29 +38,43 @@ const endGraceMs = 3_000;
 
 /** The child is killed by the kernel when this process dies, where util-linux' setpriv is there to ask for it. */
 const deathSignal = ['/usr/bin/setpriv', '--pdeathsig', 'KILL', '--'] as const;
+const outputBuffer = '/usr/bin/stdbuf';
 
-let isDeathSignalAvailable: boolean | null = null;
+const usablePrefixes = new Map<string, Promise<boolean>>();
 
 /** @throws AppError INVALID_CONFIG when the program can't be started. */
 export async function runTool(command: ToolCommand): Promise<RunningTool> {
-  const [program, ...args] = (await hasDeathSignal())
-    ? [...deathSignal, command.program, ...command.args]
-    : [command.program, ...command.args];
+  const buffered =
+    command.outputBufferBytes === undefined ? [] : [outputBuffer, `--output=${command.outputBufferBytes}`];
+  const [program, ...args] = [
+    ...(await ifUsable(deathSignal)),
+    ...(await ifUsable(buffered)),
+    command.program,
+    ...command.args,
+  ];
   const stdio: IOType[] = [command.stdin, command.stdout, 'pipe'];
   const child = spawn(program as string, args, { env: command.env, stdio, detached: true });
   await started(child, command.program);
   return watch(child);
 }
 
-async function hasDeathSignal(): Promise<boolean> {
-  if (isDeathSignalAvailable === null) {
-    isDeathSignalAvailable = await new Promise<boolean>((resolve) => {
-      const probe = spawn(deathSignal[0], [...deathSignal.slice(1), '/bin/true'], { stdio: 'ignore' });
-      probe.once('error', () => resolve(false));
-      probe.once('exit', (code) => resolve(code === 0));
-    });
+/** A program to start others by, where this machine has it; nothing otherwise. */
+async function ifUsable(prefix: readonly string[]): Promise<readonly string[]> {
+  const [program, ...args] = prefix;
+  if (program === undefined) {
+    return [];
   }
-  return isDeathSignalAvailable;
+  const probed = usablePrefixes.get(program) ?? probe(program, args);
+  usablePrefixes.set(program, probed);
+  return (await probed) ? prefix : [];
+}
+
+function probe(program: string, args: readonly string[]): Promise<boolean> {
+  return new Promise((resolve) => {
+    const child = spawn(program, [...args, '/bin/true'], { stdio: 'ignore' });
+    child.once('error', () => resolve(false));
+    child.once('exit', (code) => resolve(code === 0));
+  });
 }
 
 function started(child: ChildProcess, program: string): Promise<void> {
