@@ -27,6 +27,8 @@ export interface LoadedForum {
   readonly databaseBytes: number;
 }
 
+/** Named, so that the same seed gives the same rows: they refer to it. */
+const firstLargeObject = 900_000;
 const completeComment = 'Demo forum of Holdfast, complete';
 const defaultBytes = 150_000_000;
 const defaultSeed = 20_260_401;
@@ -104,10 +106,11 @@ async function copyRows(client: Client, { table, seed, onRows }: CopyOptions): P
 async function addOddities(client: Client, random: Random): Promise<void> {
   for (let number = 1; number <= 3; number += 1) {
     const content = Buffer.from(random.hex(200_000 * number), 'hex');
-    await client.query(`INSERT INTO attachments SELECT $1::integer, $1::integer, $2, lo_from_bytea(0, $3)`, [
+    await client.query(`INSERT INTO attachments SELECT $1::integer, $1::integer, $2, lo_from_bytea($4, $3)`, [
       number,
       `picture "${number}".png`,
       content,
+      firstLargeObject + number,
     ]);
   }
   await client.query('INSERT INTO no_columns DEFAULT VALUES');

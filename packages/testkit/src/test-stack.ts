@@ -163,10 +163,15 @@ export class TestStack {
     return rows.map((row) => row.name);
   }
 
+  /** Scratch databases of this stack's drills; other test files drill on the same server. */
   async scratchDatabases(): Promise<string[]> {
+    const drills = await this.metadata.query<{ id: string }>(
+      `SELECT replace(operation_id::text, '-', '') AS id FROM drills`,
+    );
     const rows = await queryOnce<{ name: string }>(
       this.#env['TARGET_DATABASE_URL'] as string,
-      `SELECT datname AS name FROM pg_database WHERE datname LIKE 'holdfast\\_drill\\_%'`,
+      `SELECT datname AS name FROM pg_database WHERE substr(datname, 16, 32) = ANY ($1) AND starts_with(datname, 'holdfast_drill_')`,
+      [drills.map((drill) => drill.id)],
     );
     return rows.map((row) => row.name);
   }

@@ -22,7 +22,7 @@ describe('backupFilename', () => {
   });
 
   it.each([
-    ['../../etc/passwd', '_.._etc_passwd'],
+    ['../../etc/passwd', '__.._etc_passwd'],
     ['-rf', '_rf'],
     ['.hidden', '_hidden'],
     ['', '_'],

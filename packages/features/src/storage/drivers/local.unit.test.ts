@@ -26,10 +26,13 @@ describe('LocalStorage', () => {
   });
 
   it('says so when the folder can not be made', async () => {
-    const driver = new LocalStorage('/proc/nowhere/at-all');
+    const folder = await temporary();
+    await writeFile(path.join(folder, 'file'), '');
+    const driver = new LocalStorage(path.join(folder, 'file', 'backups'));
     await expect(driver.createUpload('a', 1)).rejects.toMatchObject({
       code: 'STORAGE_UNAVAILABLE',
       transient: true,
     });
+    await rm(folder, { recursive: true });
   });
 });
