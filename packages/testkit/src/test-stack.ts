@@ -68,7 +68,7 @@ export class TestStack {
         HOLDFAST_REDIS_PREFIX: `test-${randomBytes(6).toString('hex')}`,
         HOLDFAST_STORAGE: path.join(folder, 'backups'),
         HOLDFAST_SCRATCH_DIR: path.join(folder, 'scratch'),
-        HOLDFAST_SECRET_KEY: 'a secret key for tests, long enough',
+        HOLDFAST_SECRET_KEY: randomBytes(32).toString('hex'),
         HOLDFAST_ADMIN_PASSWORD: 'correct horse battery',
         HOLDFAST_PORT: '0',
         HOLDFAST_LEASE_SECONDS: '2',
@@ -157,7 +157,7 @@ export class TestStack {
     const url = this.#env['TARGET_DATABASE_URL'] as string;
     const rows = await queryOnce<{ name: string }>(
       url,
-      `SELECT application_name AS name FROM pg_stat_activity WHERE datname = $1 AND application_name ~ '^holdfast/(backup|drill)/'`,
+      `SELECT application_name AS name FROM pg_stat_activity WHERE datname = $1 AND application_name ~ '^holdfast-[0-9a-f]{6}/(backup|drill)/'`,
       [decodeURIComponent(new URL(url).pathname.slice(1))],
     );
     return rows.map((row) => row.name);

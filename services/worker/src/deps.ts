@@ -39,6 +39,7 @@ const entities: EntitySchema[] = [
 ];
 
 export function createWorkerDeps(config: Config, logger: Logger): WorkerDeps {
+  const secrets = new SecretBox(config.HOLDFAST_SECRET_KEY);
   const keys = redisKeys(config.HOLDFAST_REDIS_PREFIX);
   const queueConnection = connectRedis(config.REDIS_URL, 'queue', logger);
   return {
@@ -56,7 +57,8 @@ export function createWorkerDeps(config: Config, logger: Logger): WorkerDeps {
     }),
     queues: new JobQueues(queueConnection, keys, logger),
     storage: new LocalStorage(config.storageDir),
-    secrets: new SecretBox(config.HOLDFAST_SECRET_KEY),
+    secrets,
+    installation: secrets.installation,
     findClients: () => findClientPrograms(config.pgBinDirs),
     scratchDir: config.scratchDir,
     clock: systemClock,

@@ -42,7 +42,11 @@ export async function runBackup(context: OperationContext): Promise<Completion> 
   const address = databaseAddress(await findDatabase(deps.source.manager, row.databaseId), deps.secrets);
   // An earlier attempt whose worker died may still hold locks and snapshots on the server.
   await withDatabase(address, context.connect, (session) =>
-    terminateBackends(session, applicationNamePrefix(ref), context.connect.applicationName),
+    terminateBackends(
+      session,
+      applicationNamePrefix(deps.installation, ref),
+      context.connect.applicationName,
+    ),
   );
   await removeOldPartials(context, row);
   context.onEnd(async (isCompleted) => {

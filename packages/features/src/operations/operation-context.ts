@@ -27,6 +27,8 @@ export interface OperationDeps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly workerId: string;
+  /** Six characters that tell this installation from others on the same servers. */
+  readonly installation: string;
   readonly leaseMs: number;
   readonly running: RunningOperations;
   /** Called as a named step is reached; tests stop or kill the process there. */

@@ -14,7 +14,10 @@ export const operationTables: Readonly<Record<OperationKind, OperationTable>> = 
   drill: { kind: 'drill', table: 'drills', key: 'operation_id', job: 'run-drill' },
 };
 
-/** `holdfast/<kind>/<id>/`: what the application_name of every session of the operation starts with. */
-export function applicationNamePrefix(ref: OperationRef): string {
-  return `holdfast/${ref.kind}/${ref.id}/`;
+/**
+ * `holdfast-<installation>/<kind>/<id>/`: what the application_name of every session of the operation starts with. The
+ * installation is part of it, since several may work on one server, each with an operation 1. Fits the 63 bytes that PostgreSQL keeps.
+ */
+export function applicationNamePrefix(installation: string, ref: OperationRef): string {
+  return `holdfast-${installation}/${ref.kind}/${ref.id}/`;
 }

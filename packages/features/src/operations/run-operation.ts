@@ -90,7 +90,7 @@ function createContext(
     deps,
     progress: new ProgressReporter(meter, { redis: deps.redis, keys: deps.keys, logger }),
     connect: {
-      applicationName: `${applicationNamePrefix(ref)}${attempt}`,
+      applicationName: `${applicationNamePrefix(deps.installation, ref)}${attempt}`,
       connectTimeoutMs: given.settings.connectionTimeout * 1000,
     },
   };

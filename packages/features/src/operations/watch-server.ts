@@ -23,7 +23,7 @@ export function watchServer(context: OperationContext, address: DatabaseAddress)
     // Under a name of its own, so that it is not taken for the operation itself.
     session ??= await DatabaseSession.open(address, {
       ...connect,
-      applicationName: `${connect.applicationName}/watch`,
+      applicationName: `${connect.applicationName}~`,
     });
     try {
       if (await isServerAtWork(session, connect.applicationName)) {

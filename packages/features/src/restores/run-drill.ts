@@ -141,8 +141,11 @@ export function scratchPrefix(operationId: string): string {
 }
 
 /** What an attempt before this one left: its sessions first, then its databases. */
-async function removeLeftovers({ ref, connect }: OperationContext, session: DatabaseSession): Promise<void> {
-  await terminateBackends(session, applicationNamePrefix(ref), connect.applicationName);
+async function removeLeftovers(
+  { ref, connect, deps }: OperationContext,
+  session: DatabaseSession,
+): Promise<void> {
+  await terminateBackends(session, applicationNamePrefix(deps.installation, ref), connect.applicationName);
   for (const name of await listScratchDatabases(session, scratchPrefix(ref.id))) {
     await dropScratchDatabase(session, name);
   }

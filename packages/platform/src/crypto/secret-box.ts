@@ -23,6 +23,11 @@ export class SecretBox {
     return Buffer.from(hkdfSync('sha256', this.#secretKey, 'holdfast', purpose, 32));
   }
 
+  /** Six characters that are the same for every process with this key, and tell nothing of it. */
+  get installation(): string {
+    return this.deriveKey('installation').toString('hex').slice(0, 6);
+  }
+
   /** @returns `v1:<nonce>:<tag>:<ciphertext>`, each in base64url; `context` must be given again to open it. */
   seal(plaintext: string, context: string): string {
     const nonce = randomBytes(12);

@@ -45,7 +45,7 @@ export function parseDatabaseUrl(text: string): DatabaseAddress {
 }
 
 export interface ConnectOptions {
-  /** `holdfast/<kind>/<id>/<attempt>`: by this name the server's side of an operation is found and ended. */
+  /** `holdfast-<installation>/<kind>/<id>/<attempt>`: by this name the server's side of an operation is found and ended. */
   readonly applicationName: string;
   readonly connectTimeoutMs: number;
 }
