@@ -63,10 +63,12 @@ function describe({
   table,
   estimatedTimeRemaining,
 }: OperationProgress): string {
-  const total =
-    bytesTotal === null ? '' : ` of ${isBytesTotalEstimated ? '~' : ''}${formatBytes(bytesTotal)}`;
+  if (bytesTotal === null) {
+    return currentStep;
+  }
+  const total = `${isBytesTotalEstimated ? '~' : ''}${formatBytes(bytesTotal)}`;
   const eta = estimatedTimeRemaining === undefined ? '' : `, ${estimatedTimeRemaining} s left`;
-  return `${currentStep}: ${formatBytes(bytesDone)}${total}${eta}${table === null ? '' : `  ${table}`}`;
+  return `${currentStep}: ${formatBytes(bytesDone)} of ${total}${eta}${table === null ? '' : `  ${table}`}`;
 }
 
 function printProof(backup: BackupView, drill: DrillView): void {

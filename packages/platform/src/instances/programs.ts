@@ -1,5 +1,5 @@
 /** Finds the programs that private instances and pipelines need, and installs them where Debian's apt can. */
-import { access, constants, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { access, constants, copyFile, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { AppError } from '@holdfast/contracts/errors';
 import { runCommand } from '../process/run-command.ts';
@@ -95,6 +95,7 @@ async function aptPrefix(): Promise<string[]> {
 
 const policyFile = '/usr/sbin/policy-rc.d';
 const clusterFile = '/etc/postgresql-common/createcluster.conf';
+const packagedClusterFile = '/usr/share/postgresql-common/createcluster.conf';
 
 /** Debian starts what it installs unless told otherwise; told so only for the time of the installation. */
 async function keepServicesStopped(): Promise<() => Promise<void>> {
@@ -106,10 +107,8 @@ async function keepServicesStopped(): Promise<() => Promise<void>> {
   if (!(await exists(clusterFile))) {
     await runCommand('mkdir', ['-p', path.dirname(clusterFile)]);
     await writeFile(clusterFile, 'create_main_cluster = false\n');
-    undo.push(async () => {
-      // dpkg kept ours and laid its own beside it.
-      await rename(`${clusterFile}.dpkg-dist`, clusterFile).catch(() => rm(clusterFile, { force: true }));
-    });
+    // Ours goes again; the package's own takes its place.
+    undo.push(() => copyFile(packagedClusterFile, clusterFile).catch(() => rm(clusterFile, { force: true })));
   }
   return async () => {
     for (const step of undo) {

@@ -47,7 +47,9 @@ export async function runUp(options: UpOptions): Promise<void> {
   ]);
   if (outcome === 'up') {
     say('Running. Press Ctrl-C to stop.');
-    await Promise.race([interrupted, reportDeaths(folder)]);
+    const isWatching = { current: true };
+    await Promise.race([interrupted, reportDeaths(folder, isWatching)]);
+    isWatching.current = false;
   }
   say();
   await runDown();
@@ -192,11 +194,11 @@ function printAddresses(
 }
 
 /** Resolves when a service died, after saying so: an installation that half runs helps nobody. */
-async function reportDeaths(folder: StackFolder): Promise<void> {
+async function reportDeaths(folder: StackFolder, isWatching: { current: boolean }): Promise<void> {
   const pollMs = 1_000;
-  for (;;) {
+  while (isWatching.current) {
     for (const service of ['api', 'worker'] as const) {
-      if ((await runningPid(pidFile(folder, service))) === null) {
+      if ((await runningPid(pidFile(folder, service))) === null && isWatching.current) {
         say(`The ${service} has ended; its log says why: ${path.join(folder.logs, `${service}.log`)}`);
         return;
       }
