@@ -39,6 +39,7 @@ export function progressLine(label: string): ProgressLine {
   const bar = new SingleBar(
     {
       format: `  ${label} [{bar}] {percentage} %  {detail}`,
+      barsize: 24,
       hideCursor: true,
       linewrap: false,
       clearOnComplete: false,

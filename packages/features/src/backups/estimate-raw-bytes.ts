@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { BackupRow } from './backup.entity.ts';
 
 /** COPY text per byte of heap and TOAST before there is any history: the demo forum's ratio, rounded. */
-const usualRatio = 0.8;
+const usualRatio = 0.95;
 
 export async function estimateRawBytes(
   manager: EntityManager,
