@@ -20,7 +20,8 @@ export async function findFreePort(remembered?: number): Promise<number> {
 
 export function isPortFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const server = createServer();
+    // A client that waits for its server to come back may get through just now; holding it would keep this from closing.
+    const server = createServer((socket) => socket.destroy());
     server.once('error', () => resolve(false));
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
