@@ -30,9 +30,6 @@ export interface OperationWork {
   readonly run: (context: OperationContext) => Promise<Completion>;
 }
 
-/** How soon a job that found the cluster full is looked at again. */
-const fullPauseMs = 1_000;
-
 export async function runOperation(
   deps: OperationDeps,
   work: OperationWork,
@@ -43,7 +40,8 @@ export async function runOperation(
   const settings = await readSettings(deps.source);
   const claim = await claimOperation(deps.source, table, { id: ref.id, attempt, workerId: deps.workerId });
   if (claim !== 'claimed') {
-    return claim === 'full' ? { putBackForMs: fullPauseMs } : undefined;
+    // Not waiting for this attempt, or as many run as may: the reconciler adds the job of a row that waits again.
+    return undefined;
   }
   const controller = new AbortController();
   const forward = (): void => controller.abort(new HandBackError('the worker shuts down'));
