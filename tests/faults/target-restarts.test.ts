@@ -2,6 +2,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { OperationProgress } from '@holdfast/contracts/operations';
 import { loadDemoForum } from '@holdfast/demo';
 import { PrivatePostgres } from '@holdfast/platform/instances/private-postgres';
 import { findPrograms } from '@holdfast/platform/instances/programs';
@@ -43,7 +44,9 @@ describe('a target server', () => {
     const { client } = await stack.startApi();
     await stack.startWorker({ HOLDFAST_PG_BIN_DIRS: await fakeClientDir(stack.folder, 'isSlow') });
     const backupId = await client.createBackup({ compressionType: 'zstd' });
-    await until(async () => (await stack.storedFiles()).some((file) => file.endsWith('.partial')));
+    await until(
+      async () => (await client.get<OperationProgress>(`/backups/${backupId}/progress`)).bytesDone > 0,
+    );
     await postgres.stop('immediate');
     await until(
       async () =>

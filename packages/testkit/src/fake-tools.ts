@@ -13,7 +13,7 @@ export const misbehaviours = {
   /** Half an archive, and everything fine as far as it knows. */
   isCutShortWithSuccess: '"$REAL" "$@" | head -c 200000; exit 0',
   /** Everything right, with a pause in which a test can do its worst. */
-  isSlow: '"$REAL" "$@" | { head -c 200000; sleep 1.5; cat; }',
+  isSlow: 'set -o pipefail; "$REAL" "$@" | { head -c 200000; sleep 1.5; cat; }',
   stallsWithoutAByte: 'exec sleep 600',
   stallsInTheMiddle: '"$REAL" "$@" | head -c 200000; exec sleep 600',
   ignoresSignals: 'trap "" INT TERM; while :; do sleep 0.2; done',
@@ -31,7 +31,7 @@ export async function fakeClientDir(folder: string, misbehaviour: Misbehaviour):
   const dir = path.join(folder, `fake-${misbehaviour}`);
   await mkdir(dir, { recursive: true });
   const real = path.join(programs?.postgresBinDir ?? '', 'pg_dump');
-  const script = `#!/bin/sh\nREAL=${real}\n[ "$1" = --version ] && { echo "pg_dump (PostgreSQL) 99.0"; exit 0; }\n${misbehaviours[misbehaviour]}\n`;
+  const script = `#!/bin/bash\nREAL=${real}\n[ "$1" = --version ] && { echo "pg_dump (PostgreSQL) 99.0"; exit 0; }\n${misbehaviours[misbehaviour]}\n`;
   await writeFile(path.join(dir, 'pg_dump'), script);
   await writeFile(
     path.join(dir, 'pg_restore'),

@@ -11,7 +11,7 @@ interface LogLine {
 }
 
 /** As services are started in a release. */
-const nodeFlags = { api: [], worker: ['--max-semi-space-size=1'] } as const;
+const nodeFlags = { api: [], worker: ['--max-semi-space-size=1', '--expose-gc'] } as const;
 
 export class TestProcess {
   readonly lines: string[] = [];
@@ -25,11 +25,15 @@ export class TestProcess {
   constructor(script: 'api' | 'worker', env: Readonly<Record<string, string>>, isBuilt = false) {
     const built = `../../../services/${script}/dist/main.js`;
     const file = fileURLToPath(new URL(isBuilt ? built : `./processes/${script}.ts`, import.meta.url));
+    // A test that fails before it stops its processes must neither hang jest nor leave them behind.
     this.#child = spawn(
-      process.execPath,
-      isBuilt
-        ? [...nodeFlags[script], file]
-        : ['--conditions=source', '--disable-warning=ExperimentalWarning', file],
+      'setpriv',
+      [
+        '--pdeathsig=KILL',
+        process.execPath,
+        ...(isBuilt ? nodeFlags[script] : ['--conditions=source', '--disable-warning=ExperimentalWarning']),
+        file,
+      ],
       {
         env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -42,8 +46,6 @@ export class TestProcess {
         resolve(code ?? signal);
       });
     });
-    // A test that fails before it stops its processes must neither hang jest nor leave them behind.
-    process.once('exit', () => this.#child.kill('SIGKILL'));
     this.#child.unref();
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       (stream as unknown as Socket).unref();

@@ -3,8 +3,8 @@ import type { Manifest } from '@holdfast/contracts/manifest';
 import type { ArchiveContents, TocEntry } from '@holdfast/platform/archive/archive-inspector';
 import type { ConstraintFacts } from '@holdfast/platform/pgtools/constraints';
 import type { SourceFacts } from '@holdfast/platform/pgtools/source-snapshot';
+import type { WrittenArchive } from '../archives/index.ts';
 import type { BackupRow } from './backup.entity.ts';
-import type { WrittenArchive } from './write-archive.ts';
 
 export interface ManifestParts {
   readonly row: BackupRow;

@@ -1,26 +1,30 @@
 /** Job: run one attempt of a backup, from the snapshot to the published file. */
+import { pipeline } from 'node:stream/promises';
 import { AppError } from '@holdfast/contracts/errors';
 import type { SignedManifest } from '@holdfast/contracts/manifest';
-import { ArchiveInspector } from '@holdfast/platform/archive/archive-inspector';
-import { readSha256 } from '@holdfast/platform/bytes/checksums';
 import { chooseClient, type ClientPrograms } from '@holdfast/platform/pgtools/client-programs';
 import type { ConstraintFacts } from '@holdfast/platform/pgtools/constraints';
 import type { DatabaseAddress } from '@holdfast/platform/pgtools/database-address';
 import { withDatabase } from '@holdfast/platform/pgtools/database-session';
-import { startPgDump } from '@holdfast/platform/pgtools/pg-dump';
+import { pgDumpCommand } from '@holdfast/platform/pgtools/pg-dump';
 import { type ResolvedSelection, resolveSelection } from '@holdfast/platform/pgtools/selection';
 import { terminateBackends } from '@holdfast/platform/pgtools/server-backends';
 import { openSourceSnapshot, type SourceFacts } from '@holdfast/platform/pgtools/source-snapshot';
+import {
+  type ArchiveThread,
+  listStoredArchive,
+  startArchiveThread,
+  type StoredSource,
+  type WrittenArchive,
+} from '../archives/index.ts';
 import { databaseAddress, findDatabase } from '../databases/index.ts';
 import { applicationNamePrefix, type OperationContext } from '../operations/index.ts';
 import { type Completion, watchServer } from '../operations/jobs.ts';
-import type { StorageUpload } from '../storage/index.ts';
+import type { PartialFile } from '../storage/index.ts';
 import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { buildManifest } from './build-manifest.ts';
 import { estimateRawBytes } from './estimate-raw-bytes.ts';
-import { listStoredArchive } from './list-stored-archive.ts';
 import { manifestPath, signManifest } from './manifest-file.ts';
-import { type WrittenArchive, writeArchive } from './write-archive.ts';
 
 const steps = {
   connect: { name: 'Connecting to the database', from: 0, to: 1 },
@@ -30,9 +34,11 @@ const steps = {
   publish: { name: 'Publishing', from: 99, to: 99 },
 } as const;
 
-interface Source {
+interface Parts {
   readonly row: BackupRow;
   readonly address: DatabaseAddress;
+  readonly thread: ArchiveThread;
+  readonly partial: PartialFile;
 }
 
 export async function runBackup(context: OperationContext): Promise<Completion> {
@@ -56,32 +62,31 @@ export async function runBackup(context: OperationContext): Promise<Completion> 
       );
     }
   });
-  const upload = await openUpload(context, row.filePath);
-  return await produce(context, { row, address }, upload);
+  const thread = startArchiveThread();
+  const partial = reservePartial(context, row.filePath);
+  context.onEnd(() => thread.close());
+  return await produce(context, { row, address, thread, partial });
 }
 
 /** The partial file goes with the attempt, however it ends; what was published stays under its final name. */
-async function openUpload({ deps, attempt, onEnd }: OperationContext, path: string): Promise<StorageUpload> {
-  const upload = await deps.storage.createUpload(path, attempt);
-  onEnd(() => upload.discard());
-  return upload;
+function reservePartial({ deps, attempt, onEnd }: OperationContext, path: string): PartialFile {
+  const partial = { path, attempt };
+  onEnd(() => deps.storage.removePartial(partial));
+  return partial;
 }
 
-async function produce(
-  context: OperationContext,
-  { row, address }: Source,
-  upload: StorageUpload,
-): Promise<Completion> {
+async function produce(context: OperationContext, parts: Parts): Promise<Completion> {
   const { deps, attempt, progress } = context;
-  const dumped = await dump(context, { row, address }, upload);
+  const { row } = parts;
+  const dumped = await dump(context, parts);
   const { written, facts, client, tableBytes } = dumped;
-  await upload.flush();
   await deps.reached('backup-written');
-  await rereadAndCompare(context, upload, written);
+  const source = { storage: deps.storage.location, ...parts.partial };
+  await rereadAndCompare(context, parts, written, source);
   progress.startStep(steps.list);
   await listStoredArchive({
     client,
-    upload,
+    source,
     compression: row.compressionType,
     expectedEntries: written.contents.entries.length,
     signal: context.signal,
@@ -94,10 +99,10 @@ async function produce(
     clientVersion: client.version,
     completedAt: deps.clock.now(),
   });
-  const manifestUpload = await writeManifest(context, row, signManifest(manifest, deps.secrets));
+  const manifestPartial = await writeManifest(context, row, signManifest(manifest, deps.secrets));
   return async () => {
     await deps.reached('backup-publishing');
-    await publish(context, row, { upload, manifestUpload });
+    await publish(context, row, [manifestPartial, parts.partial]);
     return {
       file_size: written.stored.sizeBytes,
       uncompressed_size: written.contents.bytes,
@@ -121,41 +126,33 @@ interface Dumped {
   readonly tableBytes: number;
 }
 
-async function dump(
-  context: OperationContext,
-  { row, address }: Source,
-  upload: StorageUpload,
-): Promise<Dumped> {
+async function dump(context: OperationContext, { row, address, thread, partial }: Parts): Promise<Dumped> {
   const { deps, settings, progress, signal, connect } = context;
   const snapshot = await openSourceSnapshot(address, connect, settings.lockWaitTimeout * 1000);
   const watch = watchServer(context, address);
   try {
     const client = chooseClient(await deps.findClients(), snapshot.facts.serverVersion);
     const resolved = await resolveSelection(snapshot.session, row);
-    const inspector = await ArchiveInspector.create();
     progress.startStep(steps.dump, await estimate(context, row, resolved), true);
-    const tool = await startPgDump({
-      client,
-      address,
-      connect,
-      selection: { ...resolved.selection, isSchemaOnly: row.backupType === 'schema' },
-      lockWaitTimeoutMs: settings.lockWaitTimeout * 1000,
-      snapshot: snapshot.snapshotId,
-    });
-    const written = await writeArchive({
-      dump: tool,
-      inspector,
+    const input = {
+      dump: pgDumpCommand({
+        client,
+        address,
+        connect,
+        selection: { ...resolved.selection, isSchemaOnly: row.backupType === 'schema' },
+        lockWaitTimeoutMs: settings.lockWaitTimeout * 1000,
+        snapshot: snapshot.snapshotId,
+      }),
       compression: { type: row.compressionType, level: row.compressionLevel },
-      destination: upload.writable,
+      storage: deps.storage.location,
+      partial,
+    };
+    const written = await thread.run('writeArchive', input, {
       signal,
-      onBytes: (count) => {
-        const { meter } = progress;
-        if (meter.bytesDone === 0) {
-          // The dump has its own copy of the snapshot once bytes come: the server may clean up again.
-          void snapshot.release();
-        }
-        meter.addBytes(count);
-        meter.table = inspector.currentTable;
+      onProgress: (moved) => {
+        // The dump has its own copy of the snapshot once bytes come: the server may clean up again.
+        void snapshot.release();
+        progress.meter.addMoved(moved);
       },
     });
     return {
@@ -186,11 +183,12 @@ async function estimate(
 /** What the target gives back must be what was sent: a disk that loses bytes is found here, not on the day of the restore. */
 async function rereadAndCompare(
   { progress, signal }: OperationContext,
-  upload: StorageUpload,
+  { thread }: Parts,
   { stored }: WrittenArchive,
+  source: StoredSource,
 ): Promise<void> {
   progress.startStep(steps.reread, stored.sizeBytes);
-  const found = await readSha256(upload.reread(), signal, (count) => progress.meter.addBytes(count));
+  const found = await thread.run('hashStored', source, { signal, onProgress: progress.meter.addMoved });
   if (found.sha256 !== stored.sha256 || found.sizeBytes !== stored.sizeBytes) {
     throw new AppError(
       'FILE_CORRUPTION',
@@ -203,26 +201,27 @@ async function writeManifest(
   context: OperationContext,
   row: BackupRow,
   signed: SignedManifest,
-): Promise<StorageUpload> {
-  const upload = await openUpload(context, manifestPath(row.filePath));
-  await new Promise<void>((resolve, reject) => {
-    upload.writable.once('error', reject);
-    upload.writable.end(`${JSON.stringify(signed, null, 2)}\n`, () => resolve());
-  });
-  await upload.flush();
-  return upload;
+): Promise<PartialFile> {
+  const partial = reservePartial(context, manifestPath(row.filePath));
+  const text = `${JSON.stringify(signed, null, 2)}\n`;
+  await pipeline([text], await context.deps.storage.createPartial(partial));
+  return partial;
 }
 
-/** Runs with the row locked for this attempt, so whatever has the final name already is of an attempt that lost it. May run twice. */
+/**
+ * The manifest first: a file under its final name always has one.
+ * Runs with the row locked for this attempt, so whatever has the final name already is of an attempt that lost it. May run twice.
+ */
 async function publish(
   { deps }: OperationContext,
   row: BackupRow,
-  uploads: { upload: StorageUpload; manifestUpload: StorageUpload },
+  partials: readonly PartialFile[],
 ): Promise<void> {
   await deps.storage.remove(row.filePath);
   await deps.storage.remove(manifestPath(row.filePath));
-  await uploads.manifestUpload.publish();
-  await uploads.upload.publish();
+  for (const partial of partials) {
+    await deps.storage.publishPartial(partial);
+  }
 }
 
 /** Partial files of this backup, ours and those of attempts before it. */

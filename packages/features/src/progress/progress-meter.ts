@@ -55,6 +55,12 @@ export class ProgressMeter {
     this.touch();
   }
 
+  /** As the archive tasks report it; bound, to be handed on. */
+  readonly addMoved = ({ bytes, table }: { bytes: number; table: string | null }): void => {
+    this.addBytes(bytes);
+    this.table = table;
+  };
+
   /** Progress without bytes: the server reports that it is at work. */
   touch(): void {
     this.#lastMovementMs = this.#options.clock.monotonicMs();

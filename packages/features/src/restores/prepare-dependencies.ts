@@ -6,8 +6,9 @@ import { pipeline } from 'node:stream/promises';
 import { ArchiveInspector, type TocEntry } from '@holdfast/platform/archive/archive-inspector';
 import { startDecompressor } from '@holdfast/platform/bytes/compressor';
 import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
-import { startPgDump } from '@holdfast/platform/pgtools/pg-dump';
-import { startPgRestore } from '@holdfast/platform/pgtools/pg-restore';
+import { runTool } from '@holdfast/platform/process/run-tool';
+import { pgDumpCommand } from '@holdfast/platform/pgtools/pg-dump';
+import { pgRestoreCommand } from '@holdfast/platform/pgtools/pg-restore';
 import type { ClientPrograms } from '@holdfast/platform/pgtools/client-programs';
 import type { DatabaseAddress } from '@holdfast/platform/pgtools/database-address';
 import type { BackupRow } from '../backups/index.ts';
@@ -101,13 +102,15 @@ async function restoreCompany(
   const { connect, settings } = context;
   const file = path.join(folder, 'schema.dump');
   const inspector = await ArchiveInspector.create();
-  const dump = await startPgDump({
-    client,
-    address: source,
-    connect,
-    selection: { isSchemaOnly: true, section: 'pre-data' },
-    lockWaitTimeoutMs: settings.lockWaitTimeout * 1000,
-  });
+  const dump = await runTool(
+    pgDumpCommand({
+      client,
+      address: source,
+      connect,
+      selection: { isSchemaOnly: true, section: 'pre-data' },
+      lockWaitTimeoutMs: settings.lockWaitTimeout * 1000,
+    }),
+  );
   try {
     await pipeline(
       dump.stdout,
@@ -136,14 +139,16 @@ async function restoreCompany(
       .entries.filter((entry) => !own.has(identityOf(entry)))
       .map((entry) => `${entry.dumpId};`),
   );
-  const restorer = await startPgRestore({
-    client,
-    address: scratch,
-    connect,
-    withOwners: false,
-    listFile,
-    isExitOnError: false,
-  });
+  const restorer = await runTool(
+    pgRestoreCommand({
+      client,
+      address: scratch,
+      connect,
+      withOwners: false,
+      listFile,
+      isExitOnError: false,
+    }),
+  );
   try {
     await pipeline(createReadStream(file), restorer.stdin, { signal: context.signal });
     const exit = await restorer.exited;

@@ -1,22 +1,18 @@
 /** Feeds a stored backup to pg_restore: checksum first, then decompress and restore, errors fatal. */
 import { writeFile } from 'node:fs/promises';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { AppError } from '@holdfast/contracts/errors';
 import type { Manifest } from '@holdfast/contracts/manifest';
-import { readSha256 } from '@holdfast/platform/bytes/checksums';
-import { startDecompressor } from '@holdfast/platform/bytes/compressor';
-import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
 import type { ClientPrograms } from '@holdfast/platform/pgtools/client-programs';
 import type { DatabaseAddress } from '@holdfast/platform/pgtools/database-address';
 import type { DatabaseSession } from '@holdfast/platform/pgtools/database-session';
-import { startPgRestore } from '@holdfast/platform/pgtools/pg-restore';
-import type { RunningTool } from '@holdfast/platform/process/run-tool';
+import { pgRestoreCommand } from '@holdfast/platform/pgtools/pg-restore';
+import type { ArchiveThread, StoredSource } from '../archives/index.ts';
 import type { BackupRow } from '../backups/index.ts';
 import type { OperationContext } from '../operations/index.ts';
 import type { StepShare } from '../progress/index.ts';
 
 export interface RestoreArchiveOptions {
+  readonly thread: ArchiveThread;
   readonly backup: BackupRow;
   readonly manifest: Manifest;
   readonly client: ClientPrograms;
@@ -34,92 +30,37 @@ export async function restoreArchive(
   context: OperationContext,
   options: RestoreArchiveOptions,
 ): Promise<void> {
-  await checkStoredFile(context, options);
   const { deps, progress, signal, connect } = context;
-  const { backup, manifest } = options;
+  const { backup, manifest, thread } = options;
+  const source = { storage: deps.storage.location, path: backup.filePath, attempt: null };
+  await checkStoredFile(context, options, source);
   progress.startStep(options.restoreStep, manifest.file.uncompressedBytes);
-  const restorer = await startPgRestore({
+  const restore = pgRestoreCommand({
     client: options.client,
     address: options.scratch,
     connect,
     withOwners: options.withOwners,
     ...(options.listFile === null ? {} : { listFile: options.listFile }),
   });
-  const decompressor = await startDecompressor(backup.compressionType);
-  const tools = decompressor === null ? [restorer] : [restorer, decompressor];
-  const endTools = (): void => {
-    for (const tool of tools) {
-      void tool.end();
-    }
-  };
-  signal.addEventListener('abort', endTools, { once: true });
-  try {
-    const source = await deps.storage.open(backup.filePath);
-    const count = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        progress.meter.addBytes(chunk.length);
-        done(null, chunk);
-      },
-    });
-    const flows =
-      decompressor === null
-        ? [pipeline(source, count, restorer.stdin)]
-        : [pipeline(source, decompressor.stdin), pipeline(decompressor.stdout, count, restorer.stdin)];
-    await finish(flows, restorer, decompressor);
-  } finally {
-    signal.removeEventListener('abort', endTools);
-    await Promise.all(tools.map((tool) => tool.end()));
-    signal.throwIfAborted();
-  }
+  await thread.run(
+    'restoreStored',
+    { restore, source, compression: backup.compressionType },
+    { signal, onProgress: progress.meter.addMoved },
+  );
 }
 
 /** The bytes that the manifest speaks of, or nothing is restored. */
 async function checkStoredFile(
-  { deps, progress, signal }: OperationContext,
-  { backup, manifest, checkStep }: RestoreArchiveOptions,
+  { progress, signal }: OperationContext,
+  { backup, manifest, checkStep, thread }: RestoreArchiveOptions,
+  source: StoredSource,
 ): Promise<void> {
   progress.startStep(checkStep, manifest.file.sizeBytes);
-  const found = await readSha256(await deps.storage.open(backup.filePath), signal, (bytes) =>
-    progress.meter.addBytes(bytes),
-  );
+  const found = await thread.run('hashStored', source, { signal, onProgress: progress.meter.addMoved });
   if (found.sha256 !== backup.checksumSha256 || found.sizeBytes !== backup.fileSize) {
     throw new AppError(
       'FILE_CORRUPTION',
       `${backup.filename} has ${found.sizeBytes} bytes and SHA-256 ${found.sha256}; ${backup.fileSize} bytes and ${backup.checksumSha256} were stored.`,
-    );
-  }
-}
-
-/** pg_restore's own word counts first: where it failed, what fed it broke because of that, and may never settle. */
-async function finish(
-  flows: Promise<void>[],
-  restorer: RunningTool,
-  decompressor: RunningTool | null,
-): Promise<void> {
-  const settled = Promise.allSettled(flows);
-  const restored = await restorer.exited;
-  if (restored.exitCode !== 0) {
-    throw classifyToolFailure(
-      'pg_restore',
-      restored.exitCode === null
-        ? `was ended by ${restored.signal}`
-        : `exited with status ${restored.exitCode}`,
-      restored.stderr,
-      'RESTORE_FAILED',
-    );
-  }
-  const decompressed = await decompressor?.exited;
-  if (decompressed !== undefined && decompressed.exitCode !== 0) {
-    throw new AppError(
-      'FILE_CORRUPTION',
-      `The stored file could not be decompressed to its end: ${decompressed.stderr}`,
-    );
-  }
-  const broken = (await settled).find((result) => result.status === 'rejected');
-  if (broken !== undefined) {
-    throw new AppError(
-      'FILE_CORRUPTION',
-      `The stored file could not be read to its end: ${String(broken.reason)}`,
     );
   }
 }

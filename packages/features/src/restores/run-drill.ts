@@ -11,6 +11,7 @@ import {
   listScratchDatabases,
 } from '@holdfast/platform/pgtools/scratch-database';
 import { terminateBackends } from '@holdfast/platform/pgtools/server-backends';
+import { type ArchiveThread, startArchiveThread } from '../archives/index.ts';
 import { BackupEntity, type BackupRow } from '../backups/index.ts';
 import { databaseAddress, findDatabase } from '../databases/index.ts';
 import { applicationNamePrefix, type OperationContext } from '../operations/index.ts';
@@ -29,6 +30,7 @@ const steps = {
 } as const;
 
 interface Drill {
+  readonly thread: ArchiveThread;
   readonly backup: BackupRow;
   readonly manifest: Manifest;
   readonly client: ClientPrograms;
@@ -58,8 +60,11 @@ export async function runDrill(context: OperationContext): Promise<Completion> {
     }
   });
   const manifest = backup.manifest as Manifest;
+  const thread = startArchiveThread();
+  context.onEnd(() => thread.close());
   await createScratchDatabase(session, { name: scratch.database, like: manifest.database });
   const result = await drill(context, {
+    thread,
     backup,
     manifest,
     client: chooseClient(await deps.findClients(), server_version),
@@ -99,7 +104,7 @@ async function drill(context: OperationContext, parts: Drill): Promise<DrillResu
     const restoredMs = deps.clock.monotonicMs();
     await deps.reached('drill-restored');
     progress.startStep(steps.verify, manifest.file.uncompressedBytes);
-    const found = await inspectDatabase(context, { address: scratch, client: parts.client, manifest });
+    const found = await inspectDatabase(context, { ...parts, address: scratch });
     const comparison = compareWithManifest({
       manifest,
       found,

@@ -1,3 +1,3 @@
 /** Door of the storage feature. */
-export { LocalStorage } from './drivers/local.ts';
-export type { PartialFile, StorageDriver, StorageUpload } from './storage-driver.ts';
+export { openStorage } from './open-storage.ts';
+export type { PartialFile, StorageDriver, StorageLocation } from './storage-driver.ts';

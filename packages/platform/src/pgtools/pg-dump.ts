@@ -1,7 +1,7 @@
-/** Starts pg_dump as one operation of ours: custom format, uncompressed, since compressing happens outside it. */
+/** pg_dump as one operation of ours runs it: custom format, uncompressed, since compressing happens outside it. */
 import type { ClientPrograms } from './client-programs.ts';
 import { type ConnectOptions, type DatabaseAddress, libpqEnvironment } from './database-address.ts';
-import { type RunningTool, runTool } from '../process/run-tool.ts';
+import type { ToolCommand } from '../process/run-tool.ts';
 import { literalPattern } from './quote.ts';
 
 export interface QualifiedName {
@@ -28,15 +28,15 @@ export interface PgDumpOptions {
   readonly snapshot?: string;
 }
 
-export async function startPgDump(options: PgDumpOptions): Promise<RunningTool> {
-  return await runTool({
+export function pgDumpCommand(options: PgDumpOptions): ToolCommand {
+  return {
     program: options.client.pgDump,
     args: pgDumpArguments(options),
     env: libpqEnvironment(options.address, options.connect),
     stdin: 'ignore',
     stdout: 'pipe',
     outputBufferBytes: 256 * 1024,
-  });
+  };
 }
 
 export function pgDumpArguments({

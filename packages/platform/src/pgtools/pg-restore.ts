@@ -1,7 +1,7 @@
-/** Starts pg_restore: into a database with errors fatal, or only to read an archive. */
+/** pg_restore: into a database with errors fatal, or only to read an archive. */
 import type { ClientPrograms } from './client-programs.ts';
 import { type ConnectOptions, type DatabaseAddress, libpqEnvironment } from './database-address.ts';
-import { type RunningTool, runTool } from '../process/run-tool.ts';
+import { type RunningTool, runTool, type ToolCommand } from '../process/run-tool.ts';
 
 export interface PgRestoreOptions {
   readonly client: ClientPrograms;
@@ -17,9 +17,9 @@ export interface PgRestoreOptions {
 }
 
 /** The archive goes to standard input. */
-export async function startPgRestore(options: PgRestoreOptions): Promise<RunningTool> {
+export function pgRestoreCommand(options: PgRestoreOptions): ToolCommand {
   const { client, address, connect } = options;
-  return await runTool({
+  return {
     program: client.pgRestore,
     args: [
       '--format=custom',
@@ -32,7 +32,7 @@ export async function startPgRestore(options: PgRestoreOptions): Promise<Running
     env: libpqEnvironment(address, connect),
     stdin: 'pipe',
     stdout: 'ignore',
-  });
+  };
 }
 
 /** Lists the table of contents of the archive on standard input; reads no more of it than that. */

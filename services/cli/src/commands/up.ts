@@ -28,7 +28,7 @@ export interface UpOptions {
 const readyWithinMs = 60_000;
 const demoDatabase = 'forum';
 /** A worker's memory is buffers that pass by: a small young generation lets go of them soon. */
-const nodeFlags = { api: [], worker: ['--max-semi-space-size=1'] } as const;
+const nodeFlags = { api: [], worker: ['--max-semi-space-size=1', '--expose-gc'] } as const;
 
 export async function runUp(options: UpOptions): Promise<void> {
   const folder = stackFolder();

@@ -1,10 +1,10 @@
 /** Backups in a folder: written beside their final name, flushed, linked without overwriting. */
-import { constants, createReadStream } from 'node:fs';
+import { constants } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, readdir, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { type Readable, Writable } from 'node:stream';
 import { AppError, type ErrorCode } from '@holdfast/contracts/errors';
-import type { PartialFile, StorageDriver, StorageUpload, StoredFile } from '../storage-driver.ts';
+import type { PartialFile, StorageDriver, StorageLocation, StoredFile } from '../storage-driver.ts';
 
 const readChunkBytes = 256 * 1024;
 const partialName = /^\.(.+)\.(\d+)\.partial$/;
@@ -17,14 +17,16 @@ export class LocalStorage implements StorageDriver {
     this.#root = path.resolve(root);
   }
 
-  async createUpload(filePath: string, attempt: number): Promise<StorageUpload> {
-    const final = this.#resolve(filePath);
-    const folder = path.dirname(final);
-    const partial = path.join(folder, `.${path.basename(final)}.${attempt}.partial`);
+  get location(): StorageLocation {
+    return { type: 'local', root: this.#root };
+  }
+
+  async createPartial(partial: PartialFile): Promise<Writable> {
+    const file = this.#partialPath(partial);
+    const folder = path.dirname(file);
     try {
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      const handle = await open(partial, 'wx', 0o600);
-      return new LocalUpload(handle, partial, final);
+      return openWritable(await open(file, 'wx', 0o600), path.basename(file));
     } catch (error) {
       // A folder that vanished is the storage's fault, not a backup that nobody finds.
       throw classify(
@@ -35,19 +37,26 @@ export class LocalStorage implements StorageDriver {
     }
   }
 
-  async open(filePath: string): Promise<Readable> {
-    const final = this.#resolve(filePath);
+  async openPartial(partial: PartialFile): Promise<Readable> {
+    return await openFile(this.#partialPath(partial), path.basename(partial.path));
+  }
+
+  async publishPartial(partial: PartialFile): Promise<void> {
+    const final = this.#resolve(partial.path);
     try {
-      // O_NOFOLLOW: somebody may have put a link where the file was.
-      const handle = await open(final, constants.O_RDONLY | constants.O_NOFOLLOW);
-      if (!(await handle.stat()).isFile()) {
-        await handle.close();
-        throw new AppError('BACKUP_NOT_FOUND', `${filePath} is not a file.`);
-      }
-      return handle.createReadStream({ highWaterMark: readChunkBytes });
+      await link(this.#partialPath(partial), final);
+      await syncFolder(path.dirname(final));
     } catch (error) {
-      throw classify(error, `Opening ${filePath} failed`);
+      throw classify(error, `Publishing ${path.basename(final)} failed`);
     }
+  }
+
+  async removePartial(partial: PartialFile): Promise<void> {
+    await removeFile(this.#partialPath(partial));
+  }
+
+  async open(filePath: string): Promise<Readable> {
+    return await openFile(this.#resolve(filePath), filePath);
   }
 
   async stat(filePath: string): Promise<StoredFile | null> {
@@ -87,9 +96,9 @@ export class LocalStorage implements StorageDriver {
     });
   }
 
-  async removePartial({ path: filePath, attempt }: PartialFile): Promise<void> {
-    const final = this.#resolve(filePath);
-    await removeFile(path.join(path.dirname(final), `.${path.basename(final)}.${attempt}.partial`));
+  #partialPath(partial: PartialFile): string {
+    const final = this.#resolve(partial.path);
+    return path.join(path.dirname(final), `.${path.basename(final)}.${partial.attempt}.partial`);
   }
 
   /** @throws AppError INVALID_CONFIG for a path that leaves the folder. */
@@ -102,52 +111,21 @@ export class LocalStorage implements StorageDriver {
   }
 }
 
-class LocalUpload implements StorageUpload {
-  readonly writable: Writable;
-  readonly #handle: FileHandle;
-  readonly #partial: string;
-  readonly #final: string;
-  #isClosed = false;
-
-  constructor(handle: FileHandle, partial: string, final: string) {
-    this.#handle = handle;
-    this.#partial = partial;
-    this.#final = final;
-    this.writable = openWritable(handle, partial);
-  }
-
-  async flush(): Promise<void> {
-    try {
-      await this.#handle.sync();
-    } catch (error) {
-      throw classify(error, `Flushing ${path.basename(this.#partial)} failed`);
+async function openFile(file: string, name: string): Promise<Readable> {
+  try {
+    // O_NOFOLLOW: somebody may have put a link where the file was.
+    const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+    if (!(await handle.stat()).isFile()) {
+      await handle.close();
+      throw new AppError('BACKUP_NOT_FOUND', `${name} is not a file.`);
     }
-  }
-
-  reread(): Readable {
-    return createReadStream(this.#partial, { highWaterMark: readChunkBytes });
-  }
-
-  async publish(): Promise<void> {
-    try {
-      await link(this.#partial, this.#final);
-      await syncFolder(path.dirname(this.#final));
-    } catch (error) {
-      throw classify(error, `Publishing ${path.basename(this.#final)} failed`);
-    }
-  }
-
-  async discard(): Promise<void> {
-    this.writable.destroy();
-    if (!this.#isClosed) {
-      this.#isClosed = true;
-      await this.#handle.close();
-    }
-    await removeFile(this.#partial);
+    return handle.createReadStream({ highWaterMark: readChunkBytes });
+  } catch (error) {
+    throw classify(error, `Opening ${name} failed`);
   }
 }
 
-/** A writable over a file handle that it does not close: the bytes are flushed and read again through it later. */
+/** Ends with the bytes flushed and the handle closed. */
 function openWritable(handle: FileHandle, name: string): Writable {
   const writeAll = async (chunks: Uint8Array[]): Promise<void> => {
     const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
@@ -157,16 +135,24 @@ function openWritable(handle: FileHandle, name: string): Writable {
       await handle.appendFile(Buffer.concat(chunks).subarray(bytesWritten));
     }
   };
-  const writev = (chunks: { chunk: Uint8Array }[], done: (error?: Error | null) => void): void => {
-    writeAll(chunks.map(({ chunk }) => chunk)).then(
+  const settle = (work: Promise<void>, doing: string, done: (error?: Error | null) => void): void => {
+    work.then(
       () => done(),
-      (error: unknown) => done(classify(error, `Writing ${path.basename(name)} failed`)),
+      (error: unknown) => done(classify(error, `${doing} ${name} failed`)),
     );
   };
   return new Writable({
     highWaterMark: readChunkBytes,
-    writev,
-    write: (chunk: Uint8Array, _encoding, done) => writev([{ chunk }], done),
+    writev: (chunks: { chunk: Uint8Array }[], done) =>
+      settle(writeAll(chunks.map(({ chunk }) => chunk)), 'Writing', done),
+    write: (chunk: Uint8Array, _encoding, done) => settle(writeAll([chunk]), 'Writing', done),
+    final: (done) => settle(handle.sync(), 'Flushing', done),
+    destroy: (error, done) => {
+      handle.close().then(
+        () => done(error),
+        (closing: unknown) => done(error ?? classify(closing, `Closing ${name} failed`)),
+      );
+    },
   });
 }
 

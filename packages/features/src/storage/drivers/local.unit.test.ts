@@ -29,7 +29,7 @@ describe('LocalStorage', () => {
     const folder = await temporary();
     await writeFile(path.join(folder, 'file'), '');
     const driver = new LocalStorage(path.join(folder, 'file', 'backups'));
-    await expect(driver.createUpload('a', 1)).rejects.toMatchObject({
+    await expect(driver.createPartial({ path: 'a', attempt: 1 })).rejects.toMatchObject({
       code: 'STORAGE_UNAVAILABLE',
       transient: true,
     });

@@ -1,21 +1,27 @@
-/** The pipeline: pg_dump → inspect → compress → checksum → storage; one pass, constant memory. */
+/** Task: pg_dump → inspect → compress → checksum → storage; one pass, constant memory. */
 import { Transform, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { AppError } from '@holdfast/contracts/errors';
-import type { ArchiveContents, ArchiveInspector } from '@holdfast/platform/archive/archive-inspector';
+import { type ArchiveContents, ArchiveInspector } from '@holdfast/platform/archive/archive-inspector';
 import { ChecksumMeter, type Checksums } from '@holdfast/platform/bytes/checksums';
 import { type Compression, startCompressor } from '@holdfast/platform/bytes/compressor';
 import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
-import type { RunningTool, ToolExit } from '@holdfast/platform/process/run-tool';
+import {
+  type RunningTool,
+  runTool,
+  type ToolCommand,
+  type ToolExit,
+} from '@holdfast/platform/process/run-tool';
+import type { TaskContext } from '@holdfast/platform/process/task-thread';
+import { openStorage, type PartialFile, type StorageLocation } from '../storage/index.ts';
+import { type BytesMoved, reportBytes } from './bytes-moved.ts';
 
-export interface WriteArchiveOptions {
-  readonly dump: RunningTool;
-  readonly inspector: ArchiveInspector;
+export interface WriteArchiveInput {
+  /** pg_dump in custom format, uncompressed, to standard output. */
+  readonly dump: ToolCommand;
   readonly compression: Compression;
-  readonly destination: Writable;
-  readonly signal: AbortSignal;
-  /** Called for each piece of the raw stream, after it was inspected. */
-  readonly onBytes: (count: number) => void;
+  readonly storage: StorageLocation;
+  readonly partial: PartialFile;
 }
 
 export interface WrittenArchive {
@@ -28,38 +34,53 @@ export interface WrittenArchive {
 const chunkBytes = 256 * 1024;
 
 /**
- * Good only when the tools exited 0, every byte went through, and the archive is whole: all awaited together.
+ * Good only when the tools exited 0, every byte went through and is flushed, and the archive is whole: all awaited together.
+ * Progress counts the raw stream, after it was inspected.
  * @throws AppError by what the tools said, else by what broke in the pipeline
  */
-export async function writeArchive(options: WriteArchiveOptions): Promise<WrittenArchive> {
-  const { dump, signal } = options;
-  const compressor = await startCompressor(options.compression);
-  const tools = compressor === null ? [dump] : [dump, compressor];
+export async function writeArchive(
+  input: WriteArchiveInput,
+  context: TaskContext<BytesMoved>,
+): Promise<WrittenArchive> {
+  const { signal } = context;
+  const destination = await openStorage(input.storage).createPartial(input.partial);
+  const tools: RunningTool[] = [];
   const endTools = (): void => {
     for (const tool of tools) {
       void tool.end();
     }
   };
   signal.addEventListener('abort', endTools, { once: true });
-  if (signal.aborted) {
-    endTools();
-  }
   try {
-    return await pump(options, compressor);
+    const dump = await runTool(input.dump);
+    tools.push(dump);
+    const compressor = await startCompressor(input.compression);
+    tools.push(...(compressor === null ? [] : [compressor]));
+    signal.throwIfAborted();
+    return await pump({ dump, compressor, destination }, context);
   } finally {
     signal.removeEventListener('abort', endTools);
+    destination.destroy();
     await Promise.all(tools.map((tool) => tool.end()));
   }
 }
 
+interface Ends {
+  readonly dump: RunningTool;
+  readonly compressor: RunningTool | null;
+  readonly destination: Writable;
+}
+
 async function pump(
-  { dump, inspector, destination, signal, onBytes }: WriteArchiveOptions,
-  compressor: RunningTool | null,
+  { dump, compressor, destination }: Ends,
+  { signal, report }: TaskContext<BytesMoved>,
 ): Promise<WrittenArchive> {
+  const inspector = await ArchiveInspector.create();
   const meter = new ChecksumMeter();
+  const moved = reportBytes(report);
   const inspect = tap((chunk) => {
     inspector.write(chunk);
-    onBytes(chunk.length);
+    moved.add(chunk.length, inspector.currentTable);
   });
   const measure = tap((chunk) => meter.update(chunk));
   const flows =
@@ -73,6 +94,7 @@ async function pump(
   const [dumpExit, compressorExit] = await settleAll(flows, tools, signal);
   failOnExit('pg_dump', dumpExit);
   failOnExit('The compressor', compressorExit);
+  moved.flush();
   return { contents: inspector.end(), stored: meter.finish(), warnings: warningsOf(dumpExit) };
 }
 

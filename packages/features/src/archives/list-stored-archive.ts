@@ -8,11 +8,11 @@ import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
 import type { ClientPrograms } from '@holdfast/platform/pgtools/client-programs';
 import { startPgRestoreList } from '@holdfast/platform/pgtools/pg-restore';
 import type { RunningTool } from '@holdfast/platform/process/run-tool';
-import type { StorageUpload } from '../storage/index.ts';
+import { openStored, type StoredSource } from './stored-source.ts';
 
 export interface ListOptions {
   readonly client: ClientPrograms;
-  readonly upload: StorageUpload;
+  readonly source: StoredSource;
   readonly compression: CompressionType;
   readonly expectedEntries: number;
   readonly signal: AbortSignal;
@@ -21,7 +21,7 @@ export interface ListOptions {
 /** @throws AppError FILE_CORRUPTION where the listing fails or has another number of entries than the inspector saw. */
 export async function listStoredArchive({
   client,
-  upload,
+  source,
   compression,
   expectedEntries,
   signal,
@@ -35,9 +35,9 @@ export async function listStoredArchive({
     }
   };
   signal.addEventListener('abort', endTools, { once: true });
-  const source = upload.reread();
+  const stored = await openStored(source);
   try {
-    feed(source, decompressor, lister);
+    feed(stored, decompressor, lister);
     const entries = await countEntries(lister);
     const exit = await lister.exited;
     signal.throwIfAborted();
@@ -57,7 +57,7 @@ export async function listStoredArchive({
     }
   } finally {
     signal.removeEventListener('abort', endTools);
-    source.destroy();
+    stored.destroy();
     await Promise.all(tools.map((tool) => tool.end()));
   }
 }

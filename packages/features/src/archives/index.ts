@@ -1,0 +1,13 @@
+/** Door of the archives feature: moving archives between tools and storage, in a thread of its own. */
+import { TaskThread } from '@holdfast/platform/process/task-thread';
+import type { archiveTasks } from './tasks.ts';
+
+export { listStoredArchive } from './list-stored-archive.ts';
+export { openStored, type StoredSource } from './stored-source.ts';
+export type { WrittenArchive } from './write-archive.ts';
+
+export type ArchiveThread = TaskThread<typeof archiveTasks>;
+
+export function startArchiveThread(): ArchiveThread {
+  return new TaskThread(new URL(import.meta.resolve('@holdfast/features/archives/thread')));
+}

@@ -1,0 +1,7 @@
+/** The tasks that move the bytes of archives, by name. */
+import { hashStored } from './hash-stored.ts';
+import { inspectDump } from './inspect-dump.ts';
+import { restoreStored } from './restore-stored.ts';
+import { writeArchive } from './write-archive.ts';
+
+export const archiveTasks = { writeArchive, hashStored, restoreStored, inspectDump };
