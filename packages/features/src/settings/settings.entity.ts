@@ -41,6 +41,8 @@ export interface SettingsRow {
   stallTimeout: number;
   lockWaitTimeout: number;
   rollbackWindowHours: number;
+  /** Rises with every committed change of what statistics count; the database raises it. */
+  statisticsVersion: number;
 }
 
 export const SettingsEntity = new EntitySchema<SettingsRow>({
@@ -75,5 +77,6 @@ export const SettingsEntity = new EntitySchema<SettingsRow>({
     stallTimeout: integer('stall_timeout'),
     lockWaitTimeout: integer('lock_wait_timeout'),
     rollbackWindowHours: integer('rollback_window_hours'),
+    statisticsVersion: bigint('statistics_version'),
   },
 });

@@ -1,4 +1,5 @@
 /** All migrations in order, by name rather than by glob. */
 import { CreateCatalogue1764000000000 } from './1764000000000-create-catalogue.ts';
+import { RegistryAndStatistics1764100000300 } from './1764100000300-registry-and-statistics.ts';
 
-export const migrations = [CreateCatalogue1764000000000];
+export const migrations = [CreateCatalogue1764000000000, RegistryAndStatistics1764100000300];
