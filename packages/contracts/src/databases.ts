@@ -1,5 +1,6 @@
 /** The registry of databases over HTTP. Passwords go in and never come out. */
 import { type Static, Type } from '@sinclair/typebox';
+import { Tag } from './backups.ts';
 import { Count, ListOf, NullOr, Nullable, OneOf, pageQuery, Timestamp } from './schema.ts';
 
 export const databaseSslModes = [
@@ -19,7 +20,6 @@ const EntryName = Type.String({
   pattern: '^[^\\u0000-\\u001f\\u007f]*[^\\u0000-\\u001f\\u007f\\s][^\\u0000-\\u001f\\u007f]*$',
   description: 'What people call it',
 });
-const Tag = Type.String({ minLength: 1, maxLength: 100, pattern: '^(?!.*\\.\\.)[^/\\\\\\u0000-\\u001f]+$' });
 
 export const DatabaseInput = Type.Object(
   {

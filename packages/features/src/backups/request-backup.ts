@@ -6,11 +6,12 @@ import type { Clock } from '@holdfast/platform/clock';
 import { canonicalJson } from '@holdfast/platform/crypto/canonical-json';
 import type { EntityManager, QueryDeepPartialEntity } from 'typeorm';
 import { type Actor, recordAudit } from '../audit/index.ts';
-import { findDatabase } from '../databases/index.ts';
+import { holdDatabase } from '../databases/index.ts';
 import { enqueueAttempt, publishOperationEvent, type RequestDeps } from '../operations/index.ts';
 import { readSettings } from '../settings/index.ts';
 import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { type BackupNaming, backupFilename, backupPath } from './backup-path.ts';
+import { chooseExpiry } from './choose-expiry.ts';
 
 export interface RequestBackupDeps extends RequestDeps {
   readonly clock: Clock;
@@ -105,7 +106,7 @@ async function insertBackup(
   manager: EntityManager,
   { input, actor }: { input: CreateBackup; actor: Actor },
 ): Promise<number> {
-  const database = await findDatabase(manager, input.databaseId);
+  const database = await holdDatabase(manager, input.databaseId);
   const settings = await readSettings(manager);
   const backupType = input.backupType ?? 'full';
   const compressionType = input.compressionType ?? 'gzip';
@@ -128,6 +129,7 @@ async function insertBackup(
     excludedTables: input.excludedTables ?? [],
     tags: input.tags ?? [],
     isProtected: input.isProtected ?? false,
+    expiresAt: chooseExpiry(input.expiresAt, settings.defaultRetentionDays, deps.clock.now()),
     createdBy: actor.userId,
   } as const;
   const naming: BackupNaming = { ...row, at: deps.clock.now() };

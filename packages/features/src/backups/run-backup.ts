@@ -23,8 +23,10 @@ import { type Completion, watchServer } from '../operations/jobs.ts';
 import type { PartialFile } from '../storage/index.ts';
 import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { buildManifest } from './build-manifest.ts';
+import { checkSource } from './check-source.ts';
 import { estimateRawBytes } from './estimate-raw-bytes.ts';
 import { manifestPath, signManifest } from './manifest-file.ts';
+import { noteWarnings } from './note-warnings.ts';
 
 const steps = {
   connect: { name: 'Connecting to the database', from: 0, to: 1 },
@@ -100,7 +102,7 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
     completedAt: deps.clock.now(),
   });
   const manifestPartial = await writeManifest(context, row, signManifest(manifest, deps.secrets));
-  return async () => {
+  return async (manager) => {
     await deps.reached('backup-publishing');
     await publish(context, row, [manifestPartial, parts.partial]);
     return {
@@ -110,7 +112,7 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
       checksum_sha256: written.stored.sha256,
       postgres_version: facts.serverVersion,
       storage_target: deps.storage.target,
-      metadata: { tableBytes, ...(written.warnings.length === 0 ? {} : { warnings: written.warnings }) },
+      metadata: { tableBytes, ...(await noteWarnings(manager, row, written)) },
       manifest,
       proof_level: 'stored',
       proved_at: deps.clock.now(),
@@ -133,13 +135,15 @@ async function dump(context: OperationContext, { row, address, thread, partial }
   try {
     const client = chooseClient(await deps.findClients(), snapshot.facts.serverVersion);
     const resolved = await resolveSelection(snapshot.session, row);
+    const selection = { ...resolved.selection, isSchemaOnly: row.backupType === 'schema' };
+    await checkSource(deps.source, snapshot.session, selection);
     progress.startStep(steps.dump, await estimate(context, row, resolved), true);
     const input = {
       dump: pgDumpCommand({
         client,
         address,
         connect,
-        selection: { ...resolved.selection, isSchemaOnly: row.backupType === 'schema' },
+        selection,
         lockWaitTimeoutMs: settings.lockWaitTimeout * 1000,
         snapshot: snapshot.snapshotId,
       }),
