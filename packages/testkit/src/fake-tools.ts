@@ -20,7 +20,7 @@ export const misbehaviours = {
   warns:
     '"$REAL" "$@"; status=$?; echo "pg_dump: warning: there are circular foreign-key constraints" >&2; exit $status',
   floodsStandardError:
-    'head -c 300000000 /dev/zero | tr "\\\\0" "x" >&2; echo "pg_dump: error: and that was all" >&2; exit 1',
+    'head -c 100000000 /dev/zero | tr "\\\\0" "x" >&2; echo "pg_dump: error: and that was all" >&2; exit 1',
 } as const;
 
 export type Misbehaviour = keyof typeof misbehaviours;

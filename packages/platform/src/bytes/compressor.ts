@@ -6,6 +6,7 @@ import path from 'node:path';
 import type { CompressionType } from '@holdfast/contracts/backups';
 import { AppError } from '@holdfast/contracts/errors';
 import { type RunningTool, runTool } from '../process/run-tool.ts';
+import type { FilterCommand } from '../process/start-filters.ts';
 
 export interface Compression {
   readonly type: CompressionType;
@@ -18,19 +19,25 @@ const maxThreads = 4;
 
 const toolEnvironment = { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C' };
 
-/** A child that compresses standard input to standard output; null where nothing is to be compressed. */
-export async function startCompressor({ type, level }: Compression): Promise<RunningTool | null> {
+/** The program that compresses standard input to standard output; null where nothing is to be compressed. */
+export async function compressorCommand({ type, level }: Compression): Promise<FilterCommand | null> {
   const threads = Math.min(availableParallelism(), maxThreads);
   switch (type) {
     case 'none':
       return null;
     case 'zstd':
-      return await start('zstd', [`-${level ?? 3}`, `-T${threads}`, '--quiet', '--stdout', '--no-progress']);
+      return await command('zstd', [
+        `-${level ?? 3}`,
+        `-T${threads}`,
+        '--quiet',
+        '--stdout',
+        '--no-progress',
+      ]);
     case 'gzip': {
       const pigz = await findProgram('pigz');
       return await (pigz === null
-        ? start('gzip', [`-${level ?? 6}`, '--stdout', '--no-name'])
-        : start('pigz', [`-${level ?? 6}`, '--processes', String(threads), '--stdout', '--no-name']));
+        ? command('gzip', [`-${level ?? 6}`, '--stdout', '--no-name'])
+        : command('pigz', [`-${level ?? 6}`, '--processes', String(threads), '--stdout', '--no-name']));
     }
   }
 }
@@ -48,13 +55,17 @@ export async function startDecompressor(type: CompressionType): Promise<RunningT
 }
 
 async function start(name: string, args: string[]): Promise<RunningTool> {
+  return await runTool({ ...(await command(name, args)), stdin: 'pipe', stdout: 'pipe' });
+}
+
+async function command(name: string, args: string[]): Promise<FilterCommand> {
   const program = await findProgram(name);
   if (program === null) {
     throw new AppError('INVALID_CONFIG', `The program "${name}" is not installed on this worker.`, {
       remediation: `Install the package ${name} on every worker.`,
     });
   }
-  return await runTool({ program, args, env: toolEnvironment, stdin: 'pipe', stdout: 'pipe' });
+  return { program, args, env: toolEnvironment };
 }
 
 async function findProgram(name: string): Promise<string | null> {

@@ -9,8 +9,9 @@ export interface ToolCommand {
   readonly args: readonly string[];
   /** The whole environment of the program; secrets belong here, never in `args`. */
   readonly env: Readonly<Record<string, string>>;
-  readonly stdin: 'pipe' | 'ignore';
-  readonly stdout: 'pipe' | 'ignore';
+  /** A number: this end of a pipe, which the caller closes once the program has started. */
+  readonly stdin: 'pipe' | 'ignore' | number;
+  readonly stdout: 'pipe' | 'ignore' | number;
   /** For a program that writes much in small pieces (pg_dump: 4 kB): it gets an output buffer of this size. */
   readonly outputBufferBytes?: number;
 }
@@ -25,6 +26,7 @@ export interface ToolExit {
 
 export interface RunningTool {
   readonly pid: number;
+  /** There where the command said 'pipe', as is `stdout`. */
   readonly stdin: Writable;
   readonly stdout: Readable;
   /** Settles when the program has ended and its output is drained; never rejects. */
@@ -52,7 +54,7 @@ export async function runTool(command: ToolCommand): Promise<RunningTool> {
     command.program,
     ...command.args,
   ];
-  const stdio: IOType[] = [command.stdin, command.stdout, 'pipe'];
+  const stdio: (IOType | number)[] = [command.stdin, command.stdout, 'pipe'];
   const child = spawn(program as string, args, { env: command.env, stdio, detached: true });
   await started(child, command.program);
   return watch(child);
