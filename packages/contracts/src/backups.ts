@@ -39,6 +39,17 @@ const DisplayName = Type.String({
   pattern: '^[^\\u0000-\\u001f]*[^\\u0000-\\u001f\\s][^\\u0000-\\u001f]*$',
 });
 
+/** An X25519 recipient of the age format. Public: it only closes, never opens. */
+export const ageRecipientPattern = '^age1[02-9ac-hj-np-z]{58}$';
+const AgeRecipient = Type.String({ pattern: ageRecipientPattern });
+
+/** How the stored file is encrypted. */
+export const BackupEncryption = Type.Object({
+  format: Type.Literal('age'),
+  recipients: Type.Array(AgeRecipient, { minItems: 1 }),
+});
+export type BackupEncryption = Static<typeof BackupEncryption>;
+
 export const CreateBackup = Type.Object(
   {
     displayName: DisplayName,
@@ -57,6 +68,14 @@ export const CreateBackup = Type.Object(
     compressionType: Type.Optional(OneOf(compressionTypes)),
     compressionLevel: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 19, description: 'gzip 1 to 9, zstd 1 to 19' }),
+    ),
+    encryptionRecipients: Type.Optional(
+      Type.Array(AgeRecipient, {
+        maxItems: 20,
+        uniqueItems: true,
+        description:
+          'age recipients the file is encrypted for; default: those configured; an empty list: not encrypted',
+      }),
     ),
     isProtected: Type.Optional(Type.Boolean({ default: false })),
     databaseId: Type.Optional(
@@ -106,6 +125,7 @@ export const BackupView = Type.Object(
     checksumSha256: Nullable(Type.String()),
     compressionType: OneOf(compressionTypes),
     compressionLevel: Nullable(Type.Integer()),
+    encryption: Nullable(BackupEncryption),
     postgresVersion: Nullable(Type.String()),
     backupFormat: OneOf(backupFormats),
     includedTables: Type.Array(Type.String()),

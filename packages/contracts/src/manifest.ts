@@ -1,6 +1,6 @@
 /** The manifest that lies beside every stored backup: what is in it, so that a restore can be compared with it. */
 import { type Static, Type } from '@sinclair/typebox';
-import { backupFormats, backupTypes, compressionTypes } from './backups.ts';
+import { BackupEncryption, backupFormats, backupTypes, compressionTypes } from './backups.ts';
 import { Count, OneOf, Timestamp } from './schema.ts';
 
 export const TableManifest = Type.Object({
@@ -39,6 +39,7 @@ export const Manifest = Type.Object(
         type: OneOf(compressionTypes),
         level: Type.Union([Type.Integer(), Type.Null()]),
       }),
+      encryption: Type.Union([BackupEncryption, Type.Null()]),
       archiveVersion: Type.String(),
     }),
     database: Type.Object({

@@ -37,7 +37,11 @@ export async function createApp(deps: ApiDeps): Promise<App> {
   };
   await server.register(authRoutes, { ...signInDeps, prefix: '/api/auth' });
   await server.register(healthRoutes, { ...deps, prefix: '/health' });
-  await server.register(backupRoutes, { ...deps, prefix: base });
+  await server.register(backupRoutes, {
+    ...deps,
+    encryptionRecipients: config.encryptionRecipients,
+    prefix: base,
+  });
   await server.register(drillRoutes, { ...deps, prefix: base });
   await server.ready();
   const observer = new HeartbeatObserver(config.HOLDFAST_LEASE_SECONDS * 1000, deps.clock);

@@ -9,6 +9,7 @@ import { type OperationDeps, RunningOperations } from '@holdfast/features/operat
 import { DrillEntity } from '@holdfast/features/restores/index';
 import { SettingsEntity } from '@holdfast/features/settings/index';
 import { openStorage } from '@holdfast/features/storage/index';
+import { Keyring } from '@holdfast/platform/bytes/keyring';
 import { systemClock } from '@holdfast/platform/clock';
 import type { Config } from '@holdfast/platform/config/load-config';
 import { SecretBox } from '@holdfast/platform/crypto/secret-box';
@@ -58,6 +59,7 @@ export function createWorkerDeps(config: Config, logger: Logger): WorkerDeps {
     queues: new JobQueues(queueConnection, keys, logger),
     storage: openStorage({ type: 'local', root: config.storageDir }),
     secrets,
+    keyring: new Keyring(config.HOLDFAST_ENCRYPTION_IDENTITY ?? null),
     installation: secrets.installation,
     findClients: () => findClientPrograms(config.pgBinDirs),
     scratchDir: config.scratchDir,

@@ -7,6 +7,7 @@ import { AppError } from '@holdfast/contracts/errors';
 import type { ArchiveContents } from '@holdfast/platform/archive/archive-inspector';
 import { ChecksumMeter, type Checksums } from '@holdfast/platform/bytes/checksums';
 import { type Compression, compressorCommand } from '@holdfast/platform/bytes/compressor';
+import { encryptorCommand } from '@holdfast/platform/bytes/encryptor';
 import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
 import { openPipe } from '@holdfast/platform/process/open-pipe';
 import {
@@ -25,6 +26,8 @@ export interface WriteArchiveInput {
   /** pg_dump in custom format, uncompressed, to standard output. */
   readonly dump: ToolCommand;
   readonly compression: Compression;
+  /** age recipients; empty: not encrypted. */
+  readonly recipients: readonly string[];
   readonly storage: StorageLocation;
   readonly partial: PartialFile;
 }
@@ -81,8 +84,8 @@ interface Connections {
 
 /** Starts the programs, pg_dump last: `tools` holds it first, then the others in the order of the bytes. */
 async function connect(input: WriteArchiveInput, tools: RunningTool[]): Promise<Connections> {
-  const compressor = await compressorCommand(input.compression);
-  const filters = await startFilters(compressor === null ? [] : [compressor]);
+  const commands = [await compressorCommand(input.compression), await encryptorCommand(input.recipients)];
+  const filters = await startFilters(commands.filter((command) => command !== null));
   tools.push(...filters.tools);
   const dumped = await openPipe();
   try {
@@ -117,13 +120,13 @@ async function pump(
   );
   const storing = store(outputFd, meter, destination);
   const exits = await settleAll([inspecting, storing], tools, signal);
-  const [dumpExit, compressorExit] = exits;
-  failOnExit('pg_dump', dumpExit);
-  failOnExit('The compressor', compressorExit);
+  for (const exit of exits) {
+    failOnExit(exit);
+  }
   return {
     contents: contentsOf(await inspecting),
     stored: meter.finish(),
-    warnings: warningsOf(dumpExit),
+    warnings: warningsOf(exits[0]),
   };
 }
 
@@ -132,7 +135,7 @@ async function settleAll(
   flows: readonly Promise<unknown>[],
   tools: readonly RunningTool[],
   signal: AbortSignal,
-): Promise<(ToolExit | undefined)[]> {
+): Promise<ToolExit[]> {
   const flow = Promise.all(flows).then(
     () => null,
     (error: unknown) => ({ error }),
@@ -158,19 +161,14 @@ async function graceThenEnd(tool: RunningTool): Promise<ToolExit> {
 }
 
 /** Storage and archive errors are causes; a broken pipe is only a symptom of what a tool then says. */
-function causeOf(error: unknown, [dumpExit, compressorExit]: ToolExit[]): unknown {
+function causeOf(error: unknown, exits: readonly ToolExit[]): unknown {
   if (error instanceof AppError) {
     return error;
   }
-  for (const [tool, exit] of [
-    ['pg_dump', dumpExit],
-    ['The compressor', compressorExit],
-  ] as const) {
-    if (exit !== undefined && exit.exitCode !== null && exit.exitCode > 0) {
-      return classifyToolFailure(tool, `exited with status ${exit.exitCode}`, exit.stderr);
-    }
-  }
-  return new AppError('TOOL_FAILED', `The pipeline broke: ${(error as Error).message}`, { cause: error });
+  const failed = exits.find(({ exitCode }) => exitCode !== null && exitCode > 0);
+  return failed === undefined
+    ? new AppError('TOOL_FAILED', `The pipeline broke: ${(error as Error).message}`, { cause: error })
+    : failureOf(failed);
 }
 
 const maxWarnings = 100;
@@ -182,13 +180,15 @@ function warningsOf(exit: ToolExit | undefined): string[] {
     .slice(0, maxWarnings);
 }
 
-function failOnExit(tool: string, exit: ToolExit | undefined): void {
-  if (exit === undefined || exit.exitCode === 0) {
-    return;
+function failOnExit(exit: ToolExit): void {
+  if (exit.exitCode !== 0) {
+    throw failureOf(exit);
   }
-  const outcome =
-    exit.exitCode === null ? `was ended by ${exit.signal}` : `exited with status ${exit.exitCode}`;
-  throw classifyToolFailure(tool, outcome, exit.stderr);
+}
+
+function failureOf({ program, exitCode, signal, stderr }: ToolExit): AppError {
+  const outcome = exitCode === null ? `was ended by ${signal}` : `exited with status ${exitCode}`;
+  return classifyToolFailure(program, outcome, stderr);
 }
 
 /** One buffer, used again once its bytes are written: streams would make and drop one for every piece. Closes the pipe. */

@@ -1,5 +1,6 @@
 /** The row of a backup. */
 import type {
+  BackupEncryption,
   BackupFormat,
   BackupSource,
   BackupStatus,
@@ -61,6 +62,7 @@ export interface BackupRow {
   scheduledFor: Date | null;
   attempt: number;
   storageTarget: string;
+  encryption: BackupEncryption | null;
   manifest: Manifest | null;
   proofLevel: ProofLevel | null;
   provedAt: Date | null;
@@ -110,6 +112,7 @@ export const BackupEntity = new EntitySchema<BackupRow>({
     scheduledFor: nullable(timestamp('scheduled_for')),
     attempt: generated(integer('attempt')),
     storageTarget: generated(text('storage_target')),
+    encryption: nullable(json('encryption')),
     // Megabytes for a database of many tables: read only where it is asked for by name.
     manifest: { ...nullable(json('manifest')), select: false },
     proofLevel: nullable(text('proof_level')),

@@ -47,6 +47,7 @@ export function buildManifest({
       md5: stored.md5,
       sha256: stored.sha256,
       compression: { type: row.compressionType, level: row.compressionLevel },
+      encryption: row.encryption,
       archiveVersion: contents.header.archiveVersion,
     },
     database: { ...facts, clientVersion, roles: rolesOf(contents) },

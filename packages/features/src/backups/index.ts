@@ -3,4 +3,5 @@ export { BackupEntity, type BackupRow } from './backup.entity.ts';
 export { enqueueDeletion } from './delete-backup.ts';
 export { isManifestAuthentic, manifestPath } from './manifest-file.ts';
 export type { RequestBackupDeps } from './request-backup.ts';
+export { storedArchive } from './stored-archive.ts';
 export { countObjects } from './build-manifest.ts';

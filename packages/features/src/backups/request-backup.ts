@@ -14,6 +14,8 @@ import { type BackupNaming, backupFilename, backupPath } from './backup-path.ts'
 
 export interface RequestBackupDeps extends RequestDeps {
   readonly clock: Clock;
+  /** age recipients of backups that name none. */
+  readonly encryptionRecipients: readonly string[];
 }
 
 export interface RequestBackup {
@@ -112,6 +114,7 @@ async function insertBackup(
   const [{ id }] = (await manager.query(`SELECT nextval('admin_backups_id_seq')::int AS id`)) as [
     { id: number },
   ];
+  const recipients = input.encryptionRecipients ?? [...deps.encryptionRecipients];
   const row = {
     id,
     displayName: input.displayName,
@@ -121,6 +124,7 @@ async function insertBackup(
     backupFormat: input.backupFormat ?? 'custom',
     compressionType,
     compressionLevel: compressionLevel(input, settings.compressionLevel),
+    encryption: recipients.length === 0 ? null : { format: 'age' as const, recipients },
     databaseId: database.id,
     databaseName: database.databaseName,
     includedTables: input.includedTables ?? [],
@@ -130,7 +134,7 @@ async function insertBackup(
     isProtected: input.isProtected ?? false,
     createdBy: actor.userId,
   } as const;
-  const naming: BackupNaming = { ...row, at: deps.clock.now() };
+  const naming: BackupNaming = { ...row, isEncrypted: row.encryption !== null, at: deps.clock.now() };
   if (!(await insertUnlessTaken(manager, row, naming))) {
     await insertUnlessTaken(manager, row, { ...naming, uniqueId: id });
   }

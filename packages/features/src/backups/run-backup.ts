@@ -25,6 +25,7 @@ import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { buildManifest } from './build-manifest.ts';
 import { estimateRawBytes } from './estimate-raw-bytes.ts';
 import { manifestPath, signManifest } from './manifest-file.ts';
+import { storedArchive } from './stored-archive.ts';
 
 const steps = {
   connect: { name: 'Connecting to the database', from: 0, to: 1 },
@@ -81,16 +82,18 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
   const dumped = await dump(context, parts);
   const { written, facts, client, tableBytes } = dumped;
   await deps.reached('backup-written');
-  const source = { storage: deps.storage.location, ...parts.partial };
-  await rereadAndCompare(context, parts, written, source);
-  progress.startStep(steps.list);
-  await listStoredArchive({
-    client,
-    source,
-    compression: row.compressionType,
-    expectedEntries: written.contents.entries.length,
-    signal: context.signal,
-  });
+  const archive = storedArchive(deps, row, attempt);
+  await rereadAndCompare(context, parts, written, archive);
+  const isListed = row.encryption === null || (await deps.keyring.canOpen(row.encryption.recipients));
+  if (isListed) {
+    progress.startStep(steps.list);
+    await listStoredArchive({
+      client,
+      archive,
+      expectedEntries: written.contents.entries.length,
+      signal: context.signal,
+    });
+  }
   progress.startStep(steps.publish);
   const manifest = buildManifest({
     ...dumped,
@@ -110,7 +113,12 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
       checksum_sha256: written.stored.sha256,
       postgres_version: facts.serverVersion,
       storage_target: deps.storage.target,
-      metadata: { tableBytes, ...(written.warnings.length === 0 ? {} : { warnings: written.warnings }) },
+      // Without an identity the inspector's word on the bytes before they were encrypted has to do.
+      metadata: {
+        tableBytes,
+        isListed,
+        ...(written.warnings.length === 0 ? {} : { warnings: written.warnings }),
+      },
       manifest,
       proof_level: 'stored',
       proved_at: deps.clock.now(),
@@ -144,6 +152,7 @@ async function dump(context: OperationContext, { row, address, thread, partial }
         snapshot: snapshot.snapshotId,
       }),
       compression: { type: row.compressionType, level: row.compressionLevel },
+      recipients: row.encryption?.recipients ?? [],
       storage: deps.storage.location,
       partial,
     };

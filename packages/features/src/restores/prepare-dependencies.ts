@@ -4,14 +4,14 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ArchiveInspector, type TocEntry } from '@holdfast/platform/archive/archive-inspector';
-import { startDecompressor } from '@holdfast/platform/bytes/compressor';
 import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
 import { runTool } from '@holdfast/platform/process/run-tool';
 import { pgDumpCommand } from '@holdfast/platform/pgtools/pg-dump';
 import { pgRestoreCommand } from '@holdfast/platform/pgtools/pg-restore';
 import type { ClientPrograms } from '@holdfast/platform/pgtools/client-programs';
 import type { DatabaseAddress } from '@holdfast/platform/pgtools/database-address';
-import type { BackupRow } from '../backups/index.ts';
+import { openDecoded } from '../archives/index.ts';
+import { type BackupRow, storedArchive } from '../backups/index.ts';
 import type { OperationContext } from '../operations/index.ts';
 import { writeListFile } from './restore-archive.ts';
 
@@ -64,15 +64,9 @@ async function readStoredToc(
   backup: BackupRow,
 ): Promise<readonly TocEntry[]> {
   const inspector = await ArchiveInspector.create();
-  const decompressor = await startDecompressor(backup.compressionType);
-  const source = await deps.storage.open(backup.filePath);
-  const stopFeeding = new AbortController();
-  if (decompressor !== null) {
-    // It is broken off on purpose, and such a pipeline may never settle: nobody waits for it.
-    pipeline(source, decompressor.stdin, { signal: stopFeeding.signal }).catch(() => undefined);
-  }
+  const decoded = await openDecoded(storedArchive(deps, backup));
   try {
-    for await (const chunk of (decompressor?.stdout ?? source) as AsyncIterable<Buffer>) {
+    for await (const chunk of decoded.stream as AsyncIterable<Buffer>) {
       signal.throwIfAborted();
       inspector.write(chunk);
       if (inspector.entries !== null) {
@@ -80,9 +74,7 @@ async function readStoredToc(
       }
     }
   } finally {
-    stopFeeding.abort();
-    source.destroy();
-    await decompressor?.end();
+    await decoded.close();
   }
   return inspector.entries ?? inspector.end().entries;
 }
