@@ -25,13 +25,17 @@ export const misbehaviours = {
 
 export type Misbehaviour = keyof typeof misbehaviours;
 
-/** Makes a folder that wins over every real client, since it claims the newest version. */
-export async function fakeClientDir(folder: string, misbehaviour: Misbehaviour): Promise<string> {
+/** Makes a folder of clients; named in HOLDFAST_PG_BIN_DIRS it wins over every real one, since it claims a version that suits any server. */
+export async function fakeClientDir(
+  folder: string,
+  misbehaviour: Misbehaviour,
+  version = '99.0',
+): Promise<string> {
   const programs = await findPrograms();
   const dir = path.join(folder, `fake-${misbehaviour}`);
   await mkdir(dir, { recursive: true });
   const real = path.join(programs?.postgresBinDir ?? '', 'pg_dump');
-  const script = `#!/bin/bash\nREAL=${real}\n[ "$1" = --version ] && { echo "pg_dump (PostgreSQL) 99.0"; exit 0; }\n${misbehaviours[misbehaviour]}\n`;
+  const script = `#!/bin/bash\nREAL=${real}\n[ "$1" = --version ] && { echo "pg_dump (PostgreSQL) ${version}"; exit 0; }\n${misbehaviours[misbehaviour]}\n`;
   await writeFile(path.join(dir, 'pg_dump'), script);
   await writeFile(
     path.join(dir, 'pg_restore'),
