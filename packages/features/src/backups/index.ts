@@ -3,4 +3,4 @@ export { BackupEntity, type BackupRow } from './backup.entity.ts';
 export { enqueueDeletion } from './delete-backup.ts';
 export { isManifestAuthentic, manifestPath } from './manifest-file.ts';
 export type { RequestBackupDeps } from './request-backup.ts';
-export { countObjects } from './build-manifest.ts';
+export { countObjects, isPartial } from './build-manifest.ts';

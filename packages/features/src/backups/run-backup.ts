@@ -7,7 +7,7 @@ import type { ConstraintFacts } from '@holdfast/platform/pgtools/constraints';
 import type { DatabaseAddress } from '@holdfast/platform/pgtools/database-address';
 import { withDatabase } from '@holdfast/platform/pgtools/database-session';
 import { pgDumpCommand } from '@holdfast/platform/pgtools/pg-dump';
-import { type ResolvedSelection, resolveSelection } from '@holdfast/platform/pgtools/selection';
+import { type ResolvedSelection, resolveSelection } from '@holdfast/platform/pgtools/resolve-selection';
 import { terminateBackends } from '@holdfast/platform/pgtools/server-backends';
 import { openSourceSnapshot, type SourceFacts } from '@holdfast/platform/pgtools/source-snapshot';
 import {
@@ -79,7 +79,7 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
   const { deps, attempt, progress } = context;
   const { row } = parts;
   const dumped = await dump(context, parts);
-  const { written, facts, client, tableBytes } = dumped;
+  const { written, facts, client, resolved } = dumped;
   await deps.reached('backup-written');
   const source = { storage: deps.storage.location, ...parts.partial };
   await rereadAndCompare(context, parts, written, source);
@@ -110,7 +110,10 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
       checksum_sha256: written.stored.sha256,
       postgres_version: facts.serverVersion,
       storage_target: deps.storage.target,
-      metadata: { tableBytes, ...(written.warnings.length === 0 ? {} : { warnings: written.warnings }) },
+      metadata: {
+        tableBytes: resolved.tableBytes,
+        ...(written.warnings.length === 0 ? {} : { warnings: written.warnings }),
+      },
       manifest,
       proof_level: 'stored',
       proved_at: deps.clock.now(),
@@ -123,7 +126,7 @@ interface Dumped {
   readonly facts: SourceFacts;
   readonly constraints: ConstraintFacts;
   readonly client: ClientPrograms;
-  readonly tableBytes: number;
+  readonly resolved: ResolvedSelection;
 }
 
 async function dump(context: OperationContext, { row, address, thread, partial }: Parts): Promise<Dumped> {
@@ -160,7 +163,7 @@ async function dump(context: OperationContext, { row, address, thread, partial }
       facts: snapshot.facts,
       constraints: snapshot.constraints,
       client,
-      tableBytes: resolved.tableBytes,
+      resolved,
     };
   } catch (error) {
     throw watch.explain(error);

@@ -1,87 +1,87 @@
-/** Resolves the names of a selection against the live catalogue: literal, and an unknown one is an error. */
+/** Resolves the names of a selection against the live catalogue into what pg_dump is told: literal names of things that exist. */
 import { AppError } from '@holdfast/contracts/errors';
 import type { DatabaseSession } from './database-session.ts';
+import { type MatchedSelection, matchSelection, type RequestedSelection } from './match-selection.ts';
 import type { DumpSelection, QualifiedName } from './pg-dump.ts';
-
-export interface RequestedSelection {
-  readonly includedTables: readonly string[];
-  readonly includedSchemas: readonly string[];
-  readonly excludedTables: readonly string[];
-}
-
-interface CatalogueTable extends QualifiedName {
-  readonly sizeBytes: number;
-}
+import { readSelectionCatalogue, type CatalogueTable } from './selection-catalogue.ts';
 
 export interface ResolvedSelection {
   readonly selection: DumpSelection;
+  /** All that will be in the backup. */
+  readonly tables: readonly CatalogueTable[];
+  /** Those of it that come without rows. */
+  readonly withoutRows: readonly CatalogueTable[];
   /** Heap, TOAST and free space of the tables whose rows will be dumped. */
   readonly tableBytes: number;
 }
 
-/** @throws AppError INVALID_CONFIG that names every unknown or contradictory name. */
+/** Names reach pg_dump as arguments, of which Linux takes some 2 MB. */
+const mostArgumentBytes = 1_000_000;
+
+const remediation =
+  'Correct the names: they are literal unless selectionPatterns is set; outside the included schemas write schema.table.';
+
+/** @throws AppError INVALID_CONFIG that names every unknown, ambiguous or contradictory name, with `fields` */
 export async function resolveSelection(
   session: DatabaseSession,
   requested: RequestedSelection,
 ): Promise<ResolvedSelection> {
-  const catalogue = await readTables(session);
-  const schemas = new Set(
-    (await session.query<{ name: string }>('SELECT nspname AS name FROM pg_namespace')).map(
-      (row) => row.name,
-    ),
-  );
-  const unknown = requested.includedSchemas
-    .filter((schema) => !schemas.has(schema))
-    .map((schema) => `schema "${schema}"`);
-  const find = (name: string): CatalogueTable | undefined => {
-    const table = findTable(catalogue, name, requested.includedSchemas);
-    if (table === undefined) {
-      unknown.push(`table "${name}"`);
-    }
-    return table;
-  };
-  const included = requested.includedTables.map(find).filter((table) => table !== undefined);
-  const excluded = requested.excludedTables.map(find).filter((table) => table !== undefined);
-  if (unknown.length > 0) {
-    throw new AppError('INVALID_CONFIG', `The database has no ${unknown.join(', no ')}.`, {
-      remediation: 'Correct the names; a table outside the included schemas is written as schema.table.',
+  const catalogue = await readSelectionCatalogue(session);
+  const matched = matchSelection(catalogue, requested);
+  if (matched.problems.length > 0) {
+    throw new AppError('INVALID_CONFIG', `${matched.problems.map(({ message }) => message).join('; ')}.`, {
+      fields: matched.problems,
+      remediation,
     });
   }
-  const isExcluded = (table: CatalogueTable): boolean => excluded.includes(table);
-  const chosen =
-    included.length > 0
-      ? included
-      : catalogue.filter((table) => isInSchemas(table, requested.includedSchemas));
+  const selection = toDumpSelection(matched);
+  checkArguments(selection, catalogue.encoding);
+  const isWithoutRows = new Set(matched.withoutRows.map((table) => table.oid));
   return {
-    selection: {
-      tables: included,
-      schemas: included.length > 0 ? [] : requested.includedSchemas,
-      excludedTables: excluded,
-    },
-    tableBytes: chosen.filter((table) => !isExcluded(table)).reduce((sum, table) => sum + table.sizeBytes, 0),
+    selection,
+    tables: matched.chosen,
+    withoutRows: matched.withoutRows,
+    tableBytes: matched.chosen
+      .filter((table) => !isWithoutRows.has(table.oid))
+      .reduce((sum, table) => sum + table.sizeBytes, 0),
   };
 }
 
-function isInSchemas(table: CatalogueTable, schemas: readonly string[]): boolean {
-  return schemas.length === 0 || schemas.includes(table.schema);
+function toDumpSelection(matched: MatchedSelection): DumpSelection {
+  const names = (tables: readonly CatalogueTable[]): QualifiedName[] =>
+    tables.map(({ schema, name }) => ({ schema, name }));
+  const byName = matched.included.length > 0;
+  return {
+    tables: byName ? names(matched.chosen) : [],
+    schemas: matched.schemas,
+    excludedTables: byName ? [] : names(matched.excluded),
+    excludedTableData: names(matched.withoutRows),
+  };
 }
 
-function findTable(
-  catalogue: readonly CatalogueTable[],
-  name: string,
-  schemas: readonly string[],
-): CatalogueTable | undefined {
-  return (
-    catalogue.find((table) => `${table.schema}.${table.name}` === name) ??
-    catalogue.find((table) => table.name === name && isInSchemas(table, schemas))
-  );
-}
-
-async function readTables(session: DatabaseSession): Promise<CatalogueTable[]> {
-  const rows = await session.query<{ schema: string; name: string; size: string }>(
-    `SELECT nspname AS schema, relname AS name, CASE WHEN relkind IN ('r', 'm') THEN pg_table_size(c.oid) ELSE 0 END::text AS size
-     FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-     WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND nspname !~ '^pg_' AND nspname <> 'information_schema'`,
-  );
-  return rows.map((row) => ({ schema: row.schema, name: row.name, sizeBytes: Number(row.size) }));
+function checkArguments(
+  { tables = [], schemas = [], excludedTables = [], excludedTableData = [] }: DumpSelection,
+  encoding: string,
+): void {
+  const names = [
+    ...[...tables, ...excludedTables, ...excludedTableData].flatMap(({ schema, name }) => [schema, name]),
+    ...schemas,
+  ];
+  const bytes = names.reduce((sum, name) => sum + Buffer.byteLength(name) + 16, 0);
+  if (bytes > mostArgumentBytes) {
+    throw new AppError(
+      'INVALID_CONFIG',
+      `The selection comes to ${names.length} names, more than pg_dump takes at once.`,
+      { remediation: 'Select by schema, or back up the whole database.' },
+    );
+  }
+  // pg_dump reads its arguments in the database's encoding: other bytes than ours would match nothing, and exclude nothing.
+  const foreign = names.find((name) => /[^\u0000-\u007f]/.test(name));
+  if (encoding !== 'UTF8' && foreign !== undefined) {
+    throw new AppError(
+      'INVALID_CONFIG',
+      `The database is encoded in ${encoding}; "${foreign}" has characters that pg_dump can only be told in UTF8.`,
+      { remediation: 'Select by schemas and tables with ASCII names, or back up the whole database.' },
+    );
+  }
 }
