@@ -14,6 +14,9 @@ export const misbehaviours = {
   isCutShortWithSuccess: '"$REAL" "$@" | head -c 200000; exit 0',
   /** Everything right, with a pause in which a test can do its worst. */
   isSlow: 'set -o pipefail; "$REAL" "$@" | { head -c 200000; sleep 1.5; cat; }',
+  /** The first time it stops in the middle, holding all its locks, until there is a file "go" beside it. */
+  pausesOnce:
+    'here="${0%/*}"; set -o pipefail; mkdir "$here/once" 2>/dev/null || exec "$REAL" "$@"; "$REAL" "$@" | { head -c 200000; while [ ! -e "$here/go" ]; do sleep 0.05; done; cat; }',
   stallsWithoutAByte: 'exec sleep 600',
   stallsInTheMiddle: '"$REAL" "$@" | head -c 200000; exec sleep 600',
   ignoresSignals: 'trap "" INT TERM; while :; do sleep 0.2; done',

@@ -79,7 +79,7 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
   const { deps, attempt, progress } = context;
   const { row } = parts;
   const dumped = await dump(context, parts);
-  const { written, facts, client, resolved } = dumped;
+  const { written, facts, client, resolved, warnings } = dumped;
   await deps.reached('backup-written');
   const source = { storage: deps.storage.location, ...parts.partial };
   await rereadAndCompare(context, parts, written, source);
@@ -112,7 +112,7 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
       storage_target: deps.storage.target,
       metadata: {
         tableBytes: resolved.tableBytes,
-        ...(written.warnings.length === 0 ? {} : { warnings: written.warnings }),
+        ...(warnings.length === 0 ? {} : { warnings }),
       },
       manifest,
       proof_level: 'stored',
@@ -127,6 +127,8 @@ interface Dumped {
   readonly constraints: ConstraintFacts;
   readonly client: ClientPrograms;
   readonly resolved: ResolvedSelection;
+  /** What went on beside the dump although it succeeded. */
+  readonly warnings: readonly string[];
 }
 
 async function dump(context: OperationContext, { row, address, thread, partial }: Parts): Promise<Dumped> {
@@ -164,6 +166,7 @@ async function dump(context: OperationContext, { row, address, thread, partial }
       constraints: snapshot.constraints,
       client,
       resolved,
+      warnings: [...written.warnings, ...watch.warnings()],
     };
   } catch (error) {
     throw watch.explain(error);

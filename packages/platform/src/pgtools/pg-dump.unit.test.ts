@@ -80,6 +80,7 @@ describe('classifyToolFailure', () => {
     ['ERROR:  canceling statement due to lock timeout', 'LOCKED', true],
     ['could not write: No space left on device', 'INSUFFICIENT_SPACE', false],
     ['aborting because of server version mismatch', 'VERSION_MISMATCH', false],
+    ['ERROR:  relation "public.dropped_meanwhile" does not exist', 'TOOL_FAILED', true],
     ['something new', 'TOOL_FAILED', false],
   ])('"%s" is %s', (stderr, code, transient) => {
     expect(classifyToolFailure('pg_dump', 'exited with status 1', stderr)).toMatchObject({ code, transient });
