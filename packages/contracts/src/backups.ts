@@ -24,7 +24,11 @@ export type BackupFormat = (typeof backupFormats)[number];
 export type CompressionType = (typeof compressionTypes)[number];
 export type ProofLevel = (typeof proofLevels)[number];
 
-/** Names in a selection are literal: `posts`, or `forum.posts` with its schema. No NUL, no line break. */
+/**
+ * Names in a selection are literal: `posts`, `forum.posts` with its schema, or `"odd.schema"."odd.table"` quoted as in SQL where dots make
+ * the plain form mean two things. Only with `selectionPatterns` are `*` (any characters) and `?` (one) wildcards; a backslash makes the
+ * next character literal. A partitioned table stands for its partitions too. No NUL, no line break.
+ */
 const SelectedName = Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\u0000-\\u001f]+$' });
 const Selection = (what: string, byDefault: string[]) =>
   Type.Optional(
@@ -64,6 +68,26 @@ export const CreateBackup = Type.Object(
       [],
     ),
     excludedTables: Selection('Tables to leave out (selective)', []),
+    excludedTableData: Selection('Tables whose definition is kept but whose rows are left out', []),
+    selectionPatterns: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          'Names of the selection may hold the wildcards * and ?; a backslash makes the next character literal',
+      }),
+    ),
+    includeGlobals: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description: "The server's roles and tablespaces as a second file beside the backup",
+      }),
+    ),
+    includeRolePasswords: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description: 'Password hashes of the roles too; needs a superuser on the target',
+      }),
+    ),
     tags: Type.Optional(Type.Array(Tag, { maxItems: 50, uniqueItems: true, default: [] })),
     compressionType: Type.Optional(OneOf(compressionTypes)),
     compressionLevel: Type.Optional(
@@ -131,6 +155,10 @@ export const BackupView = Type.Object(
     includedTables: Type.Array(Type.String()),
     includedSchemas: Type.Array(Type.String()),
     excludedTables: Type.Array(Type.String()),
+    excludedTableData: Type.Array(Type.String()),
+    selectionPatterns: Type.Boolean(),
+    includeGlobals: Type.Boolean(),
+    includeRolePasswords: Type.Boolean(),
     status: OneOf(backupStatuses),
     startedAt: Nullable(Timestamp),
     completedAt: Nullable(Timestamp),

@@ -43,6 +43,10 @@ export interface BackupRow {
   includedTables: string[];
   includedSchemas: string[];
   excludedTables: string[];
+  excludedTableData: string[];
+  selectionPatterns: boolean;
+  includeGlobals: boolean;
+  includeRolePasswords: boolean;
   status: BackupStatus;
   startedAt: Date | null;
   completedAt: Date | null;
@@ -93,6 +97,10 @@ export const BackupEntity = new EntitySchema<BackupRow>({
     includedTables: json('included_tables'),
     includedSchemas: json('included_schemas'),
     excludedTables: json('excluded_tables'),
+    excludedTableData: generated(json('excluded_table_data')),
+    selectionPatterns: generated(boolean('selection_patterns')),
+    includeGlobals: generated(boolean('include_globals')),
+    includeRolePasswords: generated(boolean('include_role_passwords')),
     status: generated(text('status')),
     startedAt: nullable(timestamp('started_at')),
     completedAt: nullable(timestamp('completed_at')),

@@ -4,4 +4,4 @@ export { enqueueDeletion } from './delete-backup.ts';
 export { isManifestAuthentic, manifestPath } from './manifest-file.ts';
 export type { RequestBackupDeps } from './request-backup.ts';
 export { storedArchive } from './stored-archive.ts';
-export { countObjects } from './build-manifest.ts';
+export { countObjects, isPartial } from './build-manifest.ts';

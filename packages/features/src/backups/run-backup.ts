@@ -7,7 +7,7 @@ import type { ConstraintFacts } from '@holdfast/platform/pgtools/constraints';
 import type { DatabaseAddress } from '@holdfast/platform/pgtools/database-address';
 import { withDatabase } from '@holdfast/platform/pgtools/database-session';
 import { pgDumpCommand } from '@holdfast/platform/pgtools/pg-dump';
-import { type ResolvedSelection, resolveSelection } from '@holdfast/platform/pgtools/selection';
+import { type ResolvedSelection, resolveSelection } from '@holdfast/platform/pgtools/resolve-selection';
 import { terminateBackends } from '@holdfast/platform/pgtools/server-backends';
 import { openSourceSnapshot, type SourceFacts } from '@holdfast/platform/pgtools/source-snapshot';
 import {
@@ -80,7 +80,7 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
   const { deps, attempt, progress } = context;
   const { row } = parts;
   const dumped = await dump(context, parts);
-  const { written, facts, client, tableBytes } = dumped;
+  const { written, facts, client, resolved, warnings } = dumped;
   await deps.reached('backup-written');
   const archive = storedArchive(deps, row, attempt);
   await rereadAndCompare(context, parts, written, archive);
@@ -115,9 +115,9 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
       storage_target: deps.storage.target,
       // Without an identity the inspector's word on the bytes before they were encrypted has to do.
       metadata: {
-        tableBytes,
+        tableBytes: resolved.tableBytes,
         isListed,
-        ...(written.warnings.length === 0 ? {} : { warnings: written.warnings }),
+        ...(warnings.length === 0 ? {} : { warnings }),
       },
       manifest,
       proof_level: 'stored',
@@ -131,7 +131,9 @@ interface Dumped {
   readonly facts: SourceFacts;
   readonly constraints: ConstraintFacts;
   readonly client: ClientPrograms;
-  readonly tableBytes: number;
+  readonly resolved: ResolvedSelection;
+  /** What went on beside the dump although it succeeded. */
+  readonly warnings: readonly string[];
 }
 
 async function dump(context: OperationContext, { row, address, thread, partial }: Parts): Promise<Dumped> {
@@ -169,7 +171,8 @@ async function dump(context: OperationContext, { row, address, thread, partial }
       facts: snapshot.facts,
       constraints: snapshot.constraints,
       client,
-      tableBytes: resolved.tableBytes,
+      resolved,
+      warnings: [...written.warnings, ...watch.warnings()],
     };
   } catch (error) {
     throw watch.explain(error);

@@ -3,6 +3,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import type { Manifest } from '@holdfast/contracts/manifest';
 import { ArchiveInspector, type TocEntry } from '@holdfast/platform/archive/archive-inspector';
 import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
 import { runTool } from '@holdfast/platform/process/run-tool';
@@ -11,12 +12,14 @@ import { pgRestoreCommand } from '@holdfast/platform/pgtools/pg-restore';
 import type { ClientPrograms } from '@holdfast/platform/pgtools/client-programs';
 import type { DatabaseAddress } from '@holdfast/platform/pgtools/database-address';
 import { openDecoded } from '../archives/index.ts';
-import { type BackupRow, storedArchive } from '../backups/index.ts';
+import { type BackupRow, isPartial, storedArchive } from '../backups/index.ts';
 import type { OperationContext } from '../operations/index.ts';
 import { writeListFile } from './restore-archive.ts';
+import { withoutUnsatisfiable } from './unsatisfiable-entries.ts';
 
 export interface PrepareOptions {
   readonly backup: BackupRow;
+  readonly manifest: Manifest;
   readonly client: ClientPrograms;
   readonly source: DatabaseAddress;
   readonly scratch: DatabaseAddress;
@@ -25,37 +28,33 @@ export interface PrepareOptions {
 export interface Prepared {
   /** Entries of the backup to restore, as a list file; null for all. */
   readonly listFile: string | null;
-  /** Foreign keys to tables that the selection leaves out: without their rows they can't hold. */
+  /** Foreign keys to tables that the backup leaves out, or whose rows it leaves out: they can't hold. */
   readonly skippedForeignKeys: readonly string[];
-}
-
-export function isSelection(backup: BackupRow): boolean {
-  return (
-    backup.includedTables.length > 0 || backup.includedSchemas.length > 0 || backup.excludedTables.length > 0
-  );
 }
 
 export async function prepareDependencies(
   context: OperationContext,
   options: PrepareOptions,
 ): Promise<Prepared> {
-  if (!isSelection(options.backup)) {
+  const { backup, manifest } = options;
+  const withoutRows = manifest.selection?.withoutRows ?? [];
+  if (!isPartial(backup) && withoutRows.length === 0) {
     return { listFile: null, skippedForeignKeys: [] };
   }
   const folder = path.join(context.deps.scratchDir, `drill-${context.ref.id}-${context.attempt}`);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   context.onEnd(() => rm(folder, { recursive: true, force: true }));
-  const entries = await readStoredToc(context, options.backup);
-  await restoreCompany(context, options, { folder, entries });
-  const skipped = entries.filter(
-    (entry) => entry.description === 'FK CONSTRAINT' && !refersInside(entry, entries),
-  );
+  const entries = await readStoredToc(context, backup);
+  if (isPartial(backup)) {
+    await restoreCompany(context, options, { folder, entries });
+  }
+  const { kept, skippedForeignKeys } = withoutUnsatisfiable(entries, withoutRows);
   const listFile = path.join(folder, 'backup.list');
   await writeListFile(
     listFile,
-    entries.filter((entry) => !skipped.includes(entry)).map((entry) => `${entry.dumpId};`),
+    kept.map((entry) => `${entry.dumpId};`),
   );
-  return { listFile, skippedForeignKeys: skipped.map((entry) => `${entry.schema}.${entry.tag}`) };
+  return { listFile, skippedForeignKeys };
 }
 
 /** The table of contents stands at the head, so little of the file is read. */
@@ -155,17 +154,4 @@ async function restoreCompany(
 
 function identityOf({ description, schema, tag }: TocEntry): string {
   return JSON.stringify([description, schema, tag]);
-}
-
-const identifier = '("(?:[^"]|"")+"|[^\\s."(]+)';
-const referencePattern = new RegExp(`\\bREFERENCES ${identifier}\\.${identifier}\\s*\\(`);
-
-/** True where the table that a foreign key refers to is part of the archive. */
-function refersInside({ definition }: TocEntry, entries: readonly TocEntry[]): boolean {
-  const [, schema, table] = referencePattern.exec(definition) ?? [];
-  const plain = (name = ''): string =>
-    name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name;
-  return entries.some(
-    (entry) => entry.description === 'TABLE' && entry.schema === plain(schema) && entry.tag === plain(table),
-  );
 }
