@@ -29,7 +29,7 @@ describe('the metadata schema', () => {
     const applied = await Promise.all(sources.map((source) => migrateUp(source)));
     expect(applied.flat()).toHaveLength(migrations.length);
     const first = await other.query(describeAll);
-    for (const _ of migrations) {
+    for (const _migration of migrations) {
       await migrateDown(sources[0] as (typeof sources)[0]);
     }
     expect(await other.query(describeAll)).toEqual([]);

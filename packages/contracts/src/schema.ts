@@ -8,6 +8,9 @@ export const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER
 
 export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
+/** For input, where null is a value to set: tried first, so that nothing else is taken for it. */
+export const NullOr = <T extends TSchema>(schema: T) => Type.Union([Type.Null(), schema]);
+
 /** A closed set of strings, as JSON Schema `enum` (so that OpenAPI and Ajv's messages list the values). */
 export const OneOf = <const T extends readonly string[]>(values: T, description?: string) =>
   Type.Unsafe<T[number]>({ type: 'string', enum: [...values], ...(description ? { description } : {}) });

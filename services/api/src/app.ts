@@ -3,6 +3,7 @@ import { authenticate, can, ensureFirstAdmin } from '@holdfast/features/auth/ind
 import { authRoutes } from '@holdfast/features/auth/routes';
 import { backupRoutes } from '@holdfast/features/backups/routes';
 import { registerTarget } from '@holdfast/features/databases/index';
+import { databaseRoutes } from '@holdfast/features/databases/routes';
 import { HeartbeatObserver, reconcile } from '@holdfast/features/health/index';
 import { healthRoutes } from '@holdfast/features/health/routes';
 import { readCurrentProgress } from '@holdfast/features/operations/index';
@@ -10,6 +11,7 @@ import { openGateway } from '@holdfast/features/progress/gateway';
 import { readActiveProgress } from '@holdfast/features/progress/index';
 import { drillRoutes } from '@holdfast/features/restores/routes';
 import { readSettings } from '@holdfast/features/settings/index';
+import { settingsRoutes } from '@holdfast/features/settings/routes';
 import { migrateUp } from '@holdfast/platform/db/migrate';
 import { Loop } from '@holdfast/platform/loop';
 import type { FastifyInstance } from 'fastify';
@@ -42,6 +44,8 @@ export async function createApp(deps: ApiDeps): Promise<App> {
     encryptionRecipients: config.encryptionRecipients,
     prefix: base,
   });
+  await server.register(settingsRoutes, { ...deps, prefix: base });
+  await server.register(databaseRoutes, { ...deps, prefix: base });
   await server.register(drillRoutes, { ...deps, prefix: base });
   await server.ready();
   const observer = new HeartbeatObserver(config.HOLDFAST_LEASE_SECONDS * 1000, deps.clock);
@@ -92,7 +96,5 @@ async function prepareMetadata({ source, config, secrets, logger }: ApiDeps): Pr
     // Shown once, on standard output and not in the structured log.
     process.stdout.write(`First sign-in: ${config.HOLDFAST_ADMIN_EMAIL} with password ${password}\n`);
   }
-  if (config.TARGET_DATABASE_URL !== undefined) {
-    await registerTarget(source.manager, config.TARGET_DATABASE_URL, config.METADATA_DATABASE_URL, secrets);
-  }
+  await registerTarget({ source, secrets }, config.TARGET_DATABASE_URL, config.METADATA_DATABASE_URL);
 }

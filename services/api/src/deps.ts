@@ -10,6 +10,7 @@ import type { Config } from '@holdfast/platform/config/load-config';
 import { SecretBox } from '@holdfast/platform/crypto/secret-box';
 import { createDataSource } from '@holdfast/platform/db/data-source';
 import type { Logger } from '@holdfast/platform/logger';
+import { type ClientPrograms, findClientPrograms } from '@holdfast/platform/pgtools/client-programs';
 import { connectRedis } from '@holdfast/platform/queue/connection';
 import { type RedisKeys, redisKeys } from '@holdfast/platform/queue/keys';
 import { JobQueues } from '@holdfast/platform/queue/queues';
@@ -25,6 +26,7 @@ export interface ApiDeps {
   readonly keys: RedisKeys;
   readonly queues: JobQueues;
   readonly secrets: SecretBox;
+  readonly findClients: () => Promise<ClientPrograms[]>;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Called as a named step is reached; tests stop or kill the process there. */
@@ -59,6 +61,7 @@ export function createApiDeps(config: Config, logger: Logger): ApiDeps {
     }),
     queues: new JobQueues(queueConnection, keys, logger),
     secrets: new SecretBox(config.HOLDFAST_SECRET_KEY),
+    findClients: () => findClientPrograms(config.pgBinDirs),
     clock: systemClock,
     reached: async () => undefined,
   };

@@ -45,6 +45,8 @@ export interface SettingsRow {
   blockingPolicy: 'yield' | 'warn' | 'hold';
   /** Seconds that others may wait before the policy applies. */
   blockingGrace: number;
+  /** Rises with every committed change of what statistics count; the database raises it. */
+  statisticsVersion: number;
 }
 
 export const SettingsEntity = new EntitySchema<SettingsRow>({
@@ -81,5 +83,6 @@ export const SettingsEntity = new EntitySchema<SettingsRow>({
     rollbackWindowHours: integer('rollback_window_hours'),
     blockingPolicy: text('blocking_policy'),
     blockingGrace: integer('blocking_grace'),
+    statisticsVersion: bigint('statistics_version'),
   },
 });

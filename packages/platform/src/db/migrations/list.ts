@@ -1,5 +1,10 @@
 /** All migrations in order, by name rather than by glob. */
 import { CreateCatalogue1764000000000 } from './1764000000000-create-catalogue.ts';
+import { RegistryAndStatistics1764100000300 } from './1764100000300-registry-and-statistics.ts';
 import { SelectionGlobalsPoliteness1764100000500 } from './1764100000500-selection-globals-politeness.ts';
 
-export const migrations = [CreateCatalogue1764000000000, SelectionGlobalsPoliteness1764100000500];
+export const migrations = [
+  CreateCatalogue1764000000000,
+  RegistryAndStatistics1764100000300,
+  SelectionGlobalsPoliteness1764100000500,
+];
