@@ -1,6 +1,7 @@
 /** createApp: the HTTP server with every feature's routes, the live gateway and the reconciler, from the deps it is given. */
 import { authenticate, can, ensureFirstAdmin } from '@holdfast/features/auth/index';
 import { authRoutes } from '@holdfast/features/auth/routes';
+import { adoptStorageTarget } from '@holdfast/features/backups/index';
 import { backupRoutes } from '@holdfast/features/backups/routes';
 import { registerTarget } from '@holdfast/features/databases/index';
 import { HeartbeatObserver, reconcile } from '@holdfast/features/health/index';
@@ -9,7 +10,7 @@ import { readCurrentProgress } from '@holdfast/features/operations/index';
 import { openGateway } from '@holdfast/features/progress/gateway';
 import { readActiveProgress } from '@holdfast/features/progress/index';
 import { drillRoutes } from '@holdfast/features/restores/routes';
-import { readSettings } from '@holdfast/features/settings/index';
+import { readSettings, seedStorageLocation } from '@holdfast/features/settings/index';
 import { migrateUp } from '@holdfast/platform/db/migrate';
 import { Loop } from '@holdfast/platform/loop';
 import type { FastifyInstance } from 'fastify';
@@ -72,7 +73,7 @@ export async function createApp(deps: ApiDeps): Promise<App> {
   };
 }
 
-async function prepareMetadata({ source, config, secrets, logger }: ApiDeps): Promise<void> {
+async function prepareMetadata({ source, config, secrets, storage, logger }: ApiDeps): Promise<void> {
   if (!source.isInitialized) {
     await source.initialize();
   }
@@ -80,6 +81,11 @@ async function prepareMetadata({ source, config, secrets, logger }: ApiDeps): Pr
   if (applied.length > 0) {
     logger.info({ applied }, 'metadata schema brought up to date');
   }
+  const location = storage.canonical(config.storage);
+  await source.transaction(async (manager) => {
+    await seedStorageLocation(manager, location);
+    await adoptStorageTarget(manager, location);
+  });
   const password = await ensureFirstAdmin(source, {
     email: config.HOLDFAST_ADMIN_EMAIL,
     password: config.HOLDFAST_ADMIN_PASSWORD,

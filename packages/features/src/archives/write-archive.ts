@@ -27,6 +27,8 @@ export interface WriteArchiveInput {
   readonly compression: Compression;
   readonly storage: StorageLocation;
   readonly partial: PartialFile;
+  /** A guess at what will be stored. */
+  readonly expectedBytes: number;
 }
 
 export interface WrittenArchive {
@@ -50,9 +52,11 @@ export async function writeArchive(
 ): Promise<WrittenArchive> {
   const { signal } = context;
   const inspector = startInspectorThread();
-  const destination = await openStorage(input.storage).createPartial(input.partial);
+  const destination = await openStorage(input.storage).createPartial(input.partial, input.expectedBytes);
   const tools: RunningTool[] = [];
   const endTools = (): void => {
+    // A storage that does not answer must not hold up a cancel.
+    destination.destroy();
     for (const tool of tools) {
       void tool.end();
     }

@@ -9,10 +9,13 @@ import { type Actor, recordAudit } from '../audit/index.ts';
 import { findDatabase } from '../databases/index.ts';
 import { enqueueAttempt, publishOperationEvent, type RequestDeps } from '../operations/index.ts';
 import { readSettings } from '../settings/index.ts';
+import type { StorageTargets } from '../storage/index.ts';
 import { BackupEntity, type BackupRow } from './backup.entity.ts';
+import { checkRequestedTarget } from './backup-storage.ts';
 import { type BackupNaming, backupFilename, backupPath } from './backup-path.ts';
 
 export interface RequestBackupDeps extends RequestDeps {
+  readonly storage: StorageTargets;
   readonly clock: Clock;
 }
 
@@ -129,6 +132,10 @@ async function insertBackup(
     tags: input.tags ?? [],
     isProtected: input.isProtected ?? false,
     createdBy: actor.userId,
+    storageTarget:
+      input.storageTarget === undefined
+        ? null
+        : await checkRequestedTarget(manager, deps.storage, input.storageTarget),
   } as const;
   const naming: BackupNaming = { ...row, at: deps.clock.now() };
   if (!(await insertUnlessTaken(manager, row, naming))) {

@@ -11,6 +11,8 @@ export interface DatabaseRow {
   username: string;
   passwordSealed: string | null;
   sslMode: string;
+  /** Of its backups; null for what the settings say. */
+  storageLocation: string | null;
   tags: string[];
   createdAt: Date;
   updatedAt: Date;
@@ -29,6 +31,7 @@ export const DatabaseEntity = new EntitySchema<DatabaseRow>({
     username: text('username'),
     passwordSealed: nullable(text('password_sealed')),
     sslMode: text('ssl_mode'),
+    storageLocation: nullable(text('storage_location')),
     tags: generated(json('tags')),
     createdAt: generated(timestamp('created_at')),
     updatedAt: generated(timestamp('updated_at')),

@@ -11,7 +11,7 @@ import { pgDumpCommand } from '@holdfast/platform/pgtools/pg-dump';
 import { pgRestoreCommand } from '@holdfast/platform/pgtools/pg-restore';
 import type { ClientPrograms } from '@holdfast/platform/pgtools/client-programs';
 import type { DatabaseAddress } from '@holdfast/platform/pgtools/database-address';
-import type { BackupRow } from '../backups/index.ts';
+import { type BackupRow, storageOf } from '../backups/index.ts';
 import type { OperationContext } from '../operations/index.ts';
 import { writeListFile } from './restore-archive.ts';
 
@@ -65,7 +65,7 @@ async function readStoredToc(
 ): Promise<readonly TocEntry[]> {
   const inspector = await ArchiveInspector.create();
   const decompressor = await startDecompressor(backup.compressionType);
-  const source = await deps.storage.open(backup.filePath);
+  const source = await storageOf(deps.storage, backup).open(backup.filePath);
   const stopFeeding = new AbortController();
   if (decompressor !== null) {
     // It is broken off on purpose, and such a pipeline may never settle: nobody waits for it.

@@ -7,7 +7,7 @@ import type { DatabaseAddress } from '@holdfast/platform/pgtools/database-addres
 import type { DatabaseSession } from '@holdfast/platform/pgtools/database-session';
 import { pgRestoreCommand } from '@holdfast/platform/pgtools/pg-restore';
 import type { ArchiveThread, StoredSource } from '../archives/index.ts';
-import type { BackupRow } from '../backups/index.ts';
+import { type BackupRow, storageOf } from '../backups/index.ts';
 import type { OperationContext } from '../operations/index.ts';
 import type { StepShare } from '../progress/index.ts';
 
@@ -32,7 +32,7 @@ export async function restoreArchive(
 ): Promise<void> {
   const { deps, progress, signal, connect } = context;
   const { backup, manifest, thread } = options;
-  const source = { storage: deps.storage.location, path: backup.filePath, attempt: null };
+  const source = { storage: storageOf(deps.storage, backup).location, path: backup.filePath, attempt: null };
   await checkStoredFile(context, options, source);
   progress.startStep(options.restoreStep, manifest.file.uncompressedBytes);
   const restore = pgRestoreCommand({

@@ -1,4 +1,5 @@
 /** All migrations in order, by name rather than by glob. */
 import { CreateCatalogue1764000000000 } from './1764000000000-create-catalogue.ts';
+import { StorageTargets1764100000200 } from './1764100000200-storage-targets.ts';
 
-export const migrations = [CreateCatalogue1764000000000];
+export const migrations = [CreateCatalogue1764000000000, StorageTargets1764100000200];
