@@ -109,6 +109,15 @@ export const CreateBackup = Type.Object(
         description: 'Default: the first registered database',
       }),
     ),
+    storageTarget: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 2_000,
+        pattern: '^[^\\u0000-\\u001f]+$',
+        description:
+          "One of the storage locations of settings and databases. Default: the database's, else the settings'",
+      }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -176,7 +185,9 @@ export const BackupView = Type.Object(
     isProtected: Type.Boolean(),
     tags: Type.Array(Type.String()),
     metadata: Type.Record(Type.String(), Type.Unknown()),
-    storageTarget: Type.String(),
+    storageTarget: Nullable(
+      Type.String({ description: 'URL of where the bytes lie; null until the first attempt' }),
+    ),
     proofLevel: Nullable(OneOf(proofLevels)),
     provedAt: Nullable(Timestamp),
   },

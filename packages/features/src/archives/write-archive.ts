@@ -30,6 +30,8 @@ export interface WriteArchiveInput {
   readonly recipients: readonly string[];
   readonly storage: StorageLocation;
   readonly partial: PartialFile;
+  /** A guess at what will be stored. */
+  readonly expectedBytes: number;
 }
 
 export interface WrittenArchive {
@@ -53,9 +55,11 @@ export async function writeArchive(
 ): Promise<WrittenArchive> {
   const { signal } = context;
   const inspector = startInspectorThread();
-  const destination = await openStorage(input.storage).createPartial(input.partial);
+  const destination = await openStorage(input.storage).createPartial(input.partial, input.expectedBytes);
   const tools: RunningTool[] = [];
   const endTools = (): void => {
+    // A storage that does not answer must not hold up a cancel.
+    destination.destroy();
     for (const tool of tools) {
       void tool.end();
     }

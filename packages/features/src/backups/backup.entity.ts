@@ -65,8 +65,11 @@ export interface BackupRow {
   scheduleId: number | null;
   scheduledFor: Date | null;
   attempt: number;
-  storageTarget: string;
   encryption: BackupEncryption | null;
+  /** URL of where the bytes lie; null until an attempt has chosen. */
+  storageTarget: string | null;
+  /** What a running attempt is expected to write. */
+  estimatedBytes: number | null;
   manifest: Manifest | null;
   proofLevel: ProofLevel | null;
   provedAt: Date | null;
@@ -119,8 +122,9 @@ export const BackupEntity = new EntitySchema<BackupRow>({
     scheduleId: nullable(integer('schedule_id')),
     scheduledFor: nullable(timestamp('scheduled_for')),
     attempt: generated(integer('attempt')),
-    storageTarget: generated(text('storage_target')),
     encryption: nullable(json('encryption')),
+    storageTarget: nullable(text('storage_target')),
+    estimatedBytes: nullable(bigint('estimated_bytes')),
     // Megabytes for a database of many tables: read only where it is asked for by name.
     manifest: { ...nullable(json('manifest')), select: false },
     proofLevel: nullable(text('proof_level')),

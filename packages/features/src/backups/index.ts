@@ -1,5 +1,6 @@
 /** Door of the backups feature for other features and services. */
 export { BackupEntity, type BackupRow } from './backup.entity.ts';
+export { storageOf, targetsInUse } from './backup-storage.ts';
 export { enqueueDeletion } from './delete-backup.ts';
 export { isManifestAuthentic, manifestPath } from './manifest-file.ts';
 export type { RequestBackupDeps } from './request-backup.ts';

@@ -10,12 +10,15 @@ import { type Actor, recordAudit } from '../audit/index.ts';
 import { findDatabase } from '../databases/index.ts';
 import { enqueueAttempt, publishOperationEvent, type RequestDeps } from '../operations/index.ts';
 import { readSettings } from '../settings/index.ts';
+import type { StorageTargets } from '../storage/index.ts';
 import { BackupEntity, type BackupRow } from './backup.entity.ts';
+import { checkRequestedTarget } from './backup-storage.ts';
 import { type BackupNaming, backupFilename, backupPath } from './backup-path.ts';
 import { checkRequest } from './check-request.ts';
 import { checkLiveSelection, requestedSelection } from './live-selection.ts';
 
 export interface RequestBackupDeps extends RequestDeps {
+  readonly storage: StorageTargets;
   readonly clock: Clock;
   /** age recipients of backups that name none. */
   readonly encryptionRecipients: readonly string[];
@@ -152,6 +155,10 @@ async function insertBackup(
     tags: input.tags ?? [],
     isProtected: input.isProtected ?? false,
     createdBy: actor.userId,
+    storageTarget:
+      input.storageTarget === undefined
+        ? null
+        : await checkRequestedTarget(manager, deps.storage, input.storageTarget),
   } as const;
   const naming: BackupNaming = { ...row, isEncrypted: row.encryption !== null, at: deps.clock.now() };
   if (!(await insertUnlessTaken(manager, row, naming))) {

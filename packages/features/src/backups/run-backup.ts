@@ -20,10 +20,13 @@ import {
 import { databaseAddress, findDatabase } from '../databases/index.ts';
 import { applicationNamePrefix, type OperationContext } from '../operations/index.ts';
 import { type Completion, watchServer } from '../operations/jobs.ts';
-import type { PartialFile } from '../storage/index.ts';
+import type { PartialFile, StorageDriver } from '../storage/index.ts';
 import { BackupEntity, type BackupRow } from './backup.entity.ts';
+import { chooseStorage } from './backup-storage.ts';
 import { buildManifest } from './build-manifest.ts';
+import { checkSpace } from './check-space.ts';
 import { estimateRawBytes } from './estimate-raw-bytes.ts';
+import { estimateStoredBytes } from './estimate-stored-bytes.ts';
 import { manifestPath, signManifest } from './manifest-file.ts';
 import { storedArchive } from './stored-archive.ts';
 
@@ -39,6 +42,7 @@ interface Parts {
   readonly row: BackupRow;
   readonly address: DatabaseAddress;
   readonly thread: ArchiveThread;
+  readonly storage: StorageDriver;
   readonly partial: PartialFile;
 }
 
@@ -46,6 +50,7 @@ export async function runBackup(context: OperationContext): Promise<Completion> 
   const { deps, progress, ref } = context;
   progress.startStep(steps.connect);
   const row = await deps.source.manager.findOneByOrFail(BackupEntity, { id: Number(ref.id) });
+  const storage = await chooseStorage(deps.source.manager, deps.storage, row);
   const address = databaseAddress(await findDatabase(deps.source.manager, row.databaseId), deps.secrets);
   // An earlier attempt whose worker died may still hold locks and snapshots on the server.
   await withDatabase(address, context.connect, (session) =>
@@ -55,7 +60,7 @@ export async function runBackup(context: OperationContext): Promise<Completion> 
       context.connect.applicationName,
     ),
   );
-  await removeOldPartials(context, row);
+  await removeOldPartials(storage, row);
   context.onEnd(async (isCompleted) => {
     if (!isCompleted) {
       await withDatabase(address, context.connect, (session) =>
@@ -64,25 +69,29 @@ export async function runBackup(context: OperationContext): Promise<Completion> 
     }
   });
   const thread = startArchiveThread();
-  const partial = reservePartial(context, row.filePath);
+  const partial = reservePartial(context, storage, row.filePath);
   context.onEnd(() => thread.close());
-  return await produce(context, { row, address, thread, partial });
+  return await produce(context, { row, address, thread, storage, partial });
 }
 
 /** The partial file goes with the attempt, however it ends; what was published stays under its final name. */
-function reservePartial({ deps, attempt, onEnd }: OperationContext, path: string): PartialFile {
+function reservePartial(
+  { attempt, onEnd }: OperationContext,
+  storage: StorageDriver,
+  path: string,
+): PartialFile {
   const partial = { path, attempt };
-  onEnd(() => deps.storage.removePartial(partial));
+  onEnd(() => storage.removePartial(partial));
   return partial;
 }
 
 async function produce(context: OperationContext, parts: Parts): Promise<Completion> {
   const { deps, attempt, progress } = context;
-  const { row } = parts;
+  const { row, storage } = parts;
   const dumped = await dump(context, parts);
   const { written, facts, client, resolved, warnings } = dumped;
   await deps.reached('backup-written');
-  const archive = storedArchive(deps, row, attempt);
+  const archive = storedArchive(deps, { ...row, storageTarget: storage.target }, attempt);
   await rereadAndCompare(context, parts, written, archive);
   const isListed = row.encryption === null || (await deps.keyring.canOpen(row.encryption.recipients));
   if (isListed) {
@@ -94,7 +103,7 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
       signal: context.signal,
     });
   }
-  progress.startStep(steps.publish);
+  progress.startStep(steps.publish, written.stored.sizeBytes);
   const manifest = buildManifest({
     ...dumped,
     row,
@@ -102,17 +111,20 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
     clientVersion: client.version,
     completedAt: deps.clock.now(),
   });
-  const manifestPartial = await writeManifest(context, row, signManifest(manifest, deps.secrets));
+  const manifestPartial = await writeManifest(context, parts, signManifest(manifest, deps.secrets));
+  await storage.preparePublish(parts.partial, {
+    signal: context.signal,
+    onBytes: (bytes) => progress.meter.addBytes(bytes),
+  });
   return async () => {
     await deps.reached('backup-publishing');
-    await publish(context, row, [manifestPartial, parts.partial]);
+    await publish(parts, [manifestPartial, parts.partial]);
     return {
       file_size: written.stored.sizeBytes,
       uncompressed_size: written.contents.bytes,
       checksum_md5: written.stored.md5,
       checksum_sha256: written.stored.sha256,
       postgres_version: facts.serverVersion,
-      storage_target: deps.storage.target,
       // Without an identity the inspector's word on the bytes before they were encrypted has to do.
       metadata: {
         tableBytes: resolved.tableBytes,
@@ -136,14 +148,20 @@ interface Dumped {
   readonly warnings: readonly string[];
 }
 
-async function dump(context: OperationContext, { row, address, thread, partial }: Parts): Promise<Dumped> {
+async function dump(
+  context: OperationContext,
+  { row, address, thread, storage, partial }: Parts,
+): Promise<Dumped> {
   const { deps, settings, progress, signal, connect } = context;
   const snapshot = await openSourceSnapshot(address, connect, settings.lockWaitTimeout * 1000);
   const watch = watchServer(context, address);
   try {
     const client = chooseClient(await deps.findClients(), snapshot.facts.serverVersion);
     const resolved = await resolveSelection(snapshot.session, row);
-    progress.startStep(steps.dump, await estimate(context, row, resolved), true);
+    const rawBytes = await estimate(context, row, resolved);
+    const neededBytes = await estimateStoredBytes(deps.source.manager, row, rawBytes);
+    await checkSpace(context, { row, storage, neededBytes });
+    progress.startStep(steps.dump, rawBytes, true);
     const input = {
       dump: pgDumpCommand({
         client,
@@ -155,8 +173,9 @@ async function dump(context: OperationContext, { row, address, thread, partial }
       }),
       compression: { type: row.compressionType, level: row.compressionLevel },
       recipients: row.encryption?.recipients ?? [],
-      storage: deps.storage.location,
+      storage: storage.location,
       partial,
+      expectedBytes: neededBytes,
     };
     const written = await thread.run('writeArchive', input, {
       signal,
@@ -211,12 +230,12 @@ async function rereadAndCompare(
 
 async function writeManifest(
   context: OperationContext,
-  row: BackupRow,
+  { row, storage }: Parts,
   signed: SignedManifest,
 ): Promise<PartialFile> {
-  const partial = reservePartial(context, manifestPath(row.filePath));
+  const partial = reservePartial(context, storage, manifestPath(row.filePath));
   const text = `${JSON.stringify(signed, null, 2)}\n`;
-  await pipeline([text], await context.deps.storage.createPartial(partial));
+  await pipeline([text], await storage.createPartial(partial));
   return partial;
 }
 
@@ -224,23 +243,19 @@ async function writeManifest(
  * The manifest first: a file under its final name always has one.
  * Runs with the row locked for this attempt, so whatever has the final name already is of an attempt that lost it. May run twice.
  */
-async function publish(
-  { deps }: OperationContext,
-  row: BackupRow,
-  partials: readonly PartialFile[],
-): Promise<void> {
-  await deps.storage.remove(row.filePath);
-  await deps.storage.remove(manifestPath(row.filePath));
+async function publish({ row, storage }: Parts, partials: readonly PartialFile[]): Promise<void> {
+  await storage.remove(row.filePath);
+  await storage.remove(manifestPath(row.filePath));
   for (const partial of partials) {
-    await deps.storage.publishPartial(partial);
+    await storage.publishPartial(partial);
   }
 }
 
 /** Partial files of this backup, ours and those of attempts before it. */
-async function removeOldPartials({ deps }: OperationContext, row: BackupRow): Promise<void> {
-  for (const partial of await deps.storage.listPartials()) {
+async function removeOldPartials(storage: StorageDriver, row: BackupRow): Promise<void> {
+  for (const partial of await storage.listPartials()) {
     if (partial.path === row.filePath || partial.path === manifestPath(row.filePath)) {
-      await deps.storage.removePartial(partial);
+      await storage.removePartial(partial);
     }
   }
 }

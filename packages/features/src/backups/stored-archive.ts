@@ -1,22 +1,23 @@
 /** Where the archive of a backup lies and how it is wrapped, for whoever reads it. */
 import type { Keyring } from '@holdfast/platform/bytes/keyring';
 import type { StoredArchive } from '../archives/index.ts';
-import type { StorageDriver } from '../storage/index.ts';
+import type { StorageTargets } from '../storage/index.ts';
 import type { BackupRow } from './backup.entity.ts';
+import { storageOf } from './backup-storage.ts';
 
 export interface StoredArchiveDeps {
-  readonly storage: StorageDriver;
+  readonly storage: StorageTargets;
   readonly keyring: Keyring;
 }
 
 /** `attempt`: of the partial file that it still is; null for the published one. */
 export function storedArchive(
   { storage, keyring }: StoredArchiveDeps,
-  row: Pick<BackupRow, 'filePath' | 'compressionType' | 'encryption'>,
+  row: Pick<BackupRow, 'id' | 'storageTarget' | 'filePath' | 'compressionType' | 'encryption'>,
   attempt: number | null = null,
 ): StoredArchive {
   return {
-    storage: storage.location,
+    storage: storageOf(storage, row).location,
     path: row.filePath,
     attempt,
     compression: row.compressionType,

@@ -12,7 +12,7 @@ import type { Redis } from 'ioredis';
 import type { DataSource } from 'typeorm';
 import type { ProgressReporter } from '../progress/index.ts';
 import type { SettingsRow } from '../settings/index.ts';
-import type { StorageDriver } from '../storage/index.ts';
+import type { StorageTargets } from '../storage/index.ts';
 
 /** What a worker has and every operation may use. */
 export interface OperationDeps {
@@ -21,7 +21,7 @@ export interface OperationDeps {
   /** For progress and events; may be unreachable at any time. */
   readonly redis: Redis;
   readonly keys: RedisKeys;
-  readonly storage: StorageDriver;
+  readonly storage: StorageTargets;
   readonly secrets: SecretBox;
   /** What opens encrypted backups. */
   readonly keyring: Keyring;

@@ -12,7 +12,8 @@ export interface Config
     Variables,
     'HOLDFAST_STORAGE' | 'HOLDFAST_SCRATCH_DIR' | 'HOLDFAST_PG_BIN_DIRS' | 'HOLDFAST_ENCRYPTION_RECIPIENTS'
   > {
-  readonly storageDir: string;
+  /** An absolute folder or a URL. */
+  readonly storage: string;
   readonly scratchDir: string;
   readonly pgBinDirs: readonly string[];
   readonly encryptionRecipients: readonly string[];
@@ -23,7 +24,14 @@ type Environment = Record<string, string | undefined>;
 /** The environment of this process over the `.env` file of the current folder. */
 export function readEnvironment(): Environment {
   const file = path.resolve('.env');
-  return { ...(existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {}), ...process.env };
+  const written = existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
+  for (const [name, value] of Object.entries(written)) {
+    // The AWS SDK looks for its credentials in the process' own environment.
+    if (name.startsWith('AWS_')) {
+      process.env[name] ??= value;
+    }
+  }
+  return { ...written, ...process.env };
 }
 
 /** @throws AppError INVALID_CONFIG with every fault, never with a value. */
@@ -90,7 +98,9 @@ function complete(variables: Variables): Config {
   } = variables;
   return {
     ...rest,
-    storageDir: path.resolve(HOLDFAST_STORAGE ?? path.join(rest.HOLDFAST_DATA_DIR, 'backups')),
+    storage: /^\w+:\/\//.test(HOLDFAST_STORAGE ?? '')
+      ? (HOLDFAST_STORAGE as string)
+      : path.resolve(HOLDFAST_STORAGE ?? path.join(rest.HOLDFAST_DATA_DIR, 'backups')),
     scratchDir: path.resolve(HOLDFAST_SCRATCH_DIR ?? path.join(rest.HOLDFAST_DATA_DIR, 'scratch')),
     encryptionRecipients: listOf(HOLDFAST_ENCRYPTION_RECIPIENTS),
     pgBinDirs: (HOLDFAST_PG_BIN_DIRS ?? '').split(':').filter(Boolean),

@@ -30,8 +30,23 @@ export const Variables = Type.Object({
     Type.String({ pattern: '^postgres(ql)?://', description: 'The first database to back up' }),
   ),
   HOLDFAST_STORAGE: Type.Optional(
-    Type.String({ minLength: 1, description: 'Folder for backups; default: backups in the data folder' }),
+    Type.String({
+      minLength: 1,
+      description:
+        'Where backups go until the settings say otherwise: a folder or s3://bucket/prefix; default: backups in the data folder',
+    }),
   ),
+  S3_ENDPOINT: Type.Optional(
+    Type.String({
+      pattern: '^https?://',
+      description: "Of an S3-compatible storage, for s3:// URLs that name none; default: Amazon's",
+    }),
+  ),
+  AWS_REGION: Type.String({
+    default: 'us-east-1',
+    minLength: 1,
+    description: 'For s3:// URLs that name no region; credentials come by the other usual AWS variables',
+  }),
   HOLDFAST_SECRET_KEY: Type.String({
     minLength: 32,
     description: 'At least 32 characters; wraps stored credentials, signs tokens and manifests',
