@@ -24,7 +24,11 @@ export type BackupFormat = (typeof backupFormats)[number];
 export type CompressionType = (typeof compressionTypes)[number];
 export type ProofLevel = (typeof proofLevels)[number];
 
-/** Names in a selection are literal: `posts`, or `forum.posts` with its schema. No NUL, no line break. */
+/**
+ * Names in a selection are literal: `posts`, `forum.posts` with its schema, or `"odd.schema"."odd.table"` quoted as in SQL where dots make
+ * the plain form mean two things. Only with `selectionPatterns` are `*` (any characters) and `?` (one) wildcards; a backslash makes the
+ * next character literal. A partitioned table stands for its partitions too. No NUL, no line break.
+ */
 const SelectedName = Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\u0000-\\u001f]+$' });
 const Selection = (what: string, byDefault: string[]) =>
   Type.Optional(
@@ -48,6 +52,17 @@ export const ExpiresAt = NullOr(
   Type.String({ format: 'date-time', description: 'When the backup may be removed by itself; null: never' }),
 );
 
+/** An X25519 recipient of the age format. Public: it only closes, never opens. */
+export const ageRecipientPattern = '^age1[02-9ac-hj-np-z]{58}$';
+const AgeRecipient = Type.String({ pattern: ageRecipientPattern });
+
+/** How the stored file is encrypted. */
+export const BackupEncryption = Type.Object({
+  format: Type.Literal('age'),
+  recipients: Type.Array(AgeRecipient, { minItems: 1 }),
+});
+export type BackupEncryption = Static<typeof BackupEncryption>;
+
 export const CreateBackup = Type.Object(
   {
     displayName: DisplayName,
@@ -62,10 +77,38 @@ export const CreateBackup = Type.Object(
       [],
     ),
     excludedTables: Selection('Tables to leave out (selective)', []),
+    excludedTableData: Selection('Tables whose definition is kept but whose rows are left out', []),
+    selectionPatterns: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          'Names of the selection may hold the wildcards * and ?; a backslash makes the next character literal',
+      }),
+    ),
+    includeGlobals: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description: "The server's roles and tablespaces as a second file beside the backup",
+      }),
+    ),
+    includeRolePasswords: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description: 'Password hashes of the roles too; needs a superuser on the target',
+      }),
+    ),
     tags: Type.Optional(Type.Array(Tag, { maxItems: 50, uniqueItems: true, default: [] })),
     compressionType: Type.Optional(OneOf(compressionTypes)),
     compressionLevel: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 19, description: 'gzip 1 to 9, zstd 1 to 19' }),
+    ),
+    encryptionRecipients: Type.Optional(
+      Type.Array(AgeRecipient, {
+        maxItems: 20,
+        uniqueItems: true,
+        description:
+          'age recipients the file is encrypted for; default: those configured; an empty list: not encrypted',
+      }),
     ),
     isProtected: Type.Optional(Type.Boolean({ default: false })),
     /** Left out: after default_retention_days of the settings. */
@@ -75,6 +118,15 @@ export const CreateBackup = Type.Object(
         minimum: 1,
         maximum: 2_147_483_647,
         description: 'Default: the first registered database',
+      }),
+    ),
+    storageTarget: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 2_000,
+        pattern: '^[^\\u0000-\\u001f]+$',
+        description:
+          "One of the storage locations of settings and databases. Default: the database's, else the settings'",
       }),
     ),
   },
@@ -117,11 +169,16 @@ export const BackupView = Type.Object(
     checksumSha256: Nullable(Type.String()),
     compressionType: OneOf(compressionTypes),
     compressionLevel: Nullable(Type.Integer()),
+    encryption: Nullable(BackupEncryption),
     postgresVersion: Nullable(Type.String()),
     backupFormat: OneOf(backupFormats),
     includedTables: Type.Array(Type.String()),
     includedSchemas: Type.Array(Type.String()),
     excludedTables: Type.Array(Type.String()),
+    excludedTableData: Type.Array(Type.String()),
+    selectionPatterns: Type.Boolean(),
+    includeGlobals: Type.Boolean(),
+    includeRolePasswords: Type.Boolean(),
     status: OneOf(backupStatuses),
     startedAt: Nullable(Timestamp),
     completedAt: Nullable(Timestamp),
@@ -139,7 +196,9 @@ export const BackupView = Type.Object(
     isProtected: Type.Boolean(),
     tags: Type.Array(Type.String()),
     metadata: Type.Record(Type.String(), Type.Unknown()),
-    storageTarget: Type.String(),
+    storageTarget: Nullable(
+      Type.String({ description: 'URL of where the bytes lie; null until the first attempt' }),
+    ),
     proofLevel: Nullable(OneOf(proofLevels)),
     provedAt: Nullable(Timestamp),
   },

@@ -34,8 +34,8 @@ export const errorCatalogue = {
   PERMISSION_DENIED: entry(
     422,
     false,
-    'The database role lacks a permission',
-    'Grant the role the right that the detail names, or use another role.',
+    'A permission is missing',
+    'Grant the database role or the storage account the right that the detail names, or use another.',
   ),
   FILE_CORRUPTION: entry(
     409,

@@ -47,6 +47,11 @@ const changeable = {
   retryDelay: Whole(0, day, 'Seconds before the first retry; each further one waits twice as long'),
   stallTimeout: Whole(1, 7 * day, 'Seconds without a byte or a sign of work before an operation is stopped'),
   lockWaitTimeout: Whole(1, day, "Seconds to wait for somebody else's lock"),
+  blockingPolicy: OneOf(
+    ['yield', 'warn', 'hold'],
+    'When an operation holds a lock that others wait for: give up and try again later, only say so, or neither',
+  ),
+  blockingGrace: Whole(0, day, 'Seconds that others may wait before the policy applies'),
   rollbackWindowHours: Whole(0, 24 * 365, 'Hours a replaced database is kept for swapping back'),
 };
 

@@ -16,7 +16,7 @@ export interface TestStackOptions {
   /** Another Redis than the run's. */
   readonly redisUrl?: string;
   /** Columns of backup_settings. */
-  readonly settings?: Readonly<Record<string, number>>;
+  readonly settings?: Readonly<Record<string, number | string>>;
   readonly env?: Readonly<Record<string, string>>;
   /** Runs what `npm run build` made. */
   readonly isBuilt?: boolean;
@@ -54,7 +54,7 @@ export class TestStack {
       options.targetUrl === undefined ? await createTestDatabase(options.target ?? 'demo_template') : null;
     const folder = await mkdtemp(path.join(process.env['HOLDFAST_TEST_FOLDER'] as string, 'stack-'));
     const settings = { retry_delay: 0, ...options.settings };
-    const sets = Object.entries(settings).map(([column, value]) => `${column} = ${value}`);
+    const sets = Object.entries<number | string>(settings).map(([column, value]) => `${column} = '${value}'`);
     await metadata.query(`UPDATE backup_settings SET ${sets.join(', ')}`);
     return new TestStack({
       metadata,

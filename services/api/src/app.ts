@@ -10,8 +10,8 @@ import { readCurrentProgress } from '@holdfast/features/operations/index';
 import { openGateway } from '@holdfast/features/progress/gateway';
 import { readActiveProgress } from '@holdfast/features/progress/index';
 import { drillRoutes } from '@holdfast/features/restores/routes';
-import { readSettings } from '@holdfast/features/settings/index';
 import { settingsRoutes } from '@holdfast/features/settings/routes';
+import { readSettings, seedStorageLocation } from '@holdfast/features/settings/index';
 import { migrateUp } from '@holdfast/platform/db/migrate';
 import { Loop } from '@holdfast/platform/loop';
 import type { FastifyInstance } from 'fastify';
@@ -39,9 +39,13 @@ export async function createApp(deps: ApiDeps): Promise<App> {
   };
   await server.register(authRoutes, { ...signInDeps, prefix: '/api/auth' });
   await server.register(healthRoutes, { ...deps, prefix: '/health' });
+  await server.register(backupRoutes, {
+    ...deps,
+    encryptionRecipients: config.encryptionRecipients,
+    prefix: base,
+  });
   await server.register(settingsRoutes, { ...deps, prefix: base });
   await server.register(databaseRoutes, { ...deps, prefix: base });
-  await server.register(backupRoutes, { ...deps, prefix: base });
   await server.register(drillRoutes, { ...deps, prefix: base });
   await server.ready();
   const observer = new HeartbeatObserver(config.HOLDFAST_LEASE_SECONDS * 1000, deps.clock);
@@ -76,7 +80,7 @@ export async function createApp(deps: ApiDeps): Promise<App> {
   };
 }
 
-async function prepareMetadata({ source, config, secrets, logger }: ApiDeps): Promise<void> {
+async function prepareMetadata({ source, config, secrets, storage, logger }: ApiDeps): Promise<void> {
   if (!source.isInitialized) {
     await source.initialize();
   }
@@ -84,6 +88,7 @@ async function prepareMetadata({ source, config, secrets, logger }: ApiDeps): Pr
   if (applied.length > 0) {
     logger.info({ applied }, 'metadata schema brought up to date');
   }
+  await seedStorageLocation(source.manager, storage.canonical(config.storage));
   const password = await ensureFirstAdmin(source, {
     email: config.HOLDFAST_ADMIN_EMAIL,
     password: config.HOLDFAST_ADMIN_PASSWORD,

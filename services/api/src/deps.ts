@@ -5,6 +5,7 @@ import { BackupEntity } from '@holdfast/features/backups/index';
 import { DatabaseEntity } from '@holdfast/features/databases/index';
 import { DrillEntity } from '@holdfast/features/restores/index';
 import { SettingsEntity } from '@holdfast/features/settings/index';
+import { StorageTargets } from '@holdfast/features/storage/index';
 import { type Clock, systemClock } from '@holdfast/platform/clock';
 import type { Config } from '@holdfast/platform/config/load-config';
 import { SecretBox } from '@holdfast/platform/crypto/secret-box';
@@ -27,6 +28,7 @@ export interface ApiDeps {
   readonly queues: JobQueues;
   readonly secrets: SecretBox;
   readonly findClients: () => Promise<ClientPrograms[]>;
+  readonly storage: StorageTargets;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Called as a named step is reached; tests stop or kill the process there. */
@@ -62,6 +64,7 @@ export function createApiDeps(config: Config, logger: Logger): ApiDeps {
     queues: new JobQueues(queueConnection, keys, logger),
     secrets: new SecretBox(config.HOLDFAST_SECRET_KEY),
     findClients: () => findClientPrograms(config.pgBinDirs),
+    storage: new StorageTargets({ endpoint: config.S3_ENDPOINT ?? null, region: config.AWS_REGION }),
     clock: systemClock,
     reached: async () => undefined,
   };

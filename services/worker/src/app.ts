@@ -10,6 +10,7 @@ import { runDrill, sweepScratchDatabases } from '@holdfast/features/restores/job
 import { Loop } from '@holdfast/platform/loop';
 import { defineWorker, type JobHandlers } from '@holdfast/platform/queue/define-worker';
 import type { WorkerDeps } from './deps.ts';
+import { warnOfFlawedClients } from './warn-of-flawed-clients.ts';
 
 export interface HoldfastWorker {
   start(): Promise<void>;
@@ -59,6 +60,7 @@ export function createWorker(deps: WorkerDeps): HoldfastWorker {
   return {
     start: async () => {
       listenForCancels(deps);
+      await warnOfFlawedClients(deps);
       worker.start();
       for (const loop of loops) {
         loop.start();

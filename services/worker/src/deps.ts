@@ -8,7 +8,8 @@ import { DatabaseEntity } from '@holdfast/features/databases/index';
 import { type OperationDeps, RunningOperations } from '@holdfast/features/operations/index';
 import { DrillEntity } from '@holdfast/features/restores/index';
 import { SettingsEntity } from '@holdfast/features/settings/index';
-import { openStorage } from '@holdfast/features/storage/index';
+import { Keyring } from '@holdfast/platform/bytes/keyring';
+import { StorageTargets } from '@holdfast/features/storage/index';
 import { systemClock } from '@holdfast/platform/clock';
 import type { Config } from '@holdfast/platform/config/load-config';
 import { SecretBox } from '@holdfast/platform/crypto/secret-box';
@@ -56,8 +57,9 @@ export function createWorkerDeps(config: Config, logger: Logger): WorkerDeps {
       applicationName: 'holdfast-worker',
     }),
     queues: new JobQueues(queueConnection, keys, logger),
-    storage: openStorage({ type: 'local', root: config.storageDir }),
+    storage: new StorageTargets({ endpoint: config.S3_ENDPOINT ?? null, region: config.AWS_REGION }),
     secrets,
+    keyring: new Keyring(config.HOLDFAST_ENCRYPTION_IDENTITY ?? null),
     installation: secrets.installation,
     findClients: () => findClientPrograms(config.pgBinDirs),
     scratchDir: config.scratchDir,

@@ -3,6 +3,7 @@ import { TaskThread } from '@holdfast/platform/process/task-thread';
 import type { archiveTasks } from './tasks.ts';
 
 export { listStoredArchive } from './list-stored-archive.ts';
+export { openDecoded, type StoredArchive } from './open-decoded.ts';
 export { openStored, type StoredSource } from './stored-source.ts';
 export type { WrittenArchive } from './write-archive.ts';
 

@@ -1,34 +1,43 @@
 /** Task: dump a database through the inspector and keep nothing but what it found. */
-import { type ArchiveContents, ArchiveInspector } from '@holdfast/platform/archive/archive-inspector';
+import { closeSync } from 'node:fs';
+import type { ArchiveContents } from '@holdfast/platform/archive/archive-inspector';
 import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
+import { openPipe } from '@holdfast/platform/process/open-pipe';
 import { runTool, type ToolCommand } from '@holdfast/platform/process/run-tool';
 import type { TaskContext } from '@holdfast/platform/process/task-thread';
-import { type BytesMoved, reportBytes } from './bytes-moved.ts';
+import type { BytesMoved } from './bytes-moved.ts';
+import { contentsOf, startInspectorThread } from './inspect-stream.ts';
 
 export async function inspectDump(
   { dump }: { readonly dump: ToolCommand },
   { signal, report }: TaskContext<BytesMoved>,
 ): Promise<ArchiveContents> {
-  const inspector = await ArchiveInspector.create();
-  const moved = reportBytes(report);
-  const tool = await runTool(dump);
+  const thread = startInspectorThread();
+  const pipe = await openPipe();
+  const tool = await runTool({ ...dump, stdout: pipe.writeFd }).finally(() => closeSync(pipe.writeFd));
   const endTool = (): void => void tool.end();
   signal.addEventListener('abort', endTool, { once: true });
   try {
-    signal.throwIfAborted();
-    for await (const chunk of tool.stdout as AsyncIterable<Buffer>) {
-      inspector.write(chunk);
-      moved.add(chunk.length, inspector.currentTable);
-    }
+    // Not aborted itself: it ends with the pipe.
+    const inspecting = thread.run(
+      'inspectStream',
+      { readFd: pipe.readFd, writeFd: null },
+      { onProgress: report },
+    );
+    inspecting.catch(endTool);
+    const [inspected] = await Promise.allSettled([inspecting]);
     const exit = await tool.exited;
     signal.throwIfAborted();
+    if (inspected.status === 'rejected') {
+      throw inspected.reason;
+    }
     if (exit.exitCode !== 0) {
       throw classifyToolFailure('pg_dump', `exited with status ${exit.exitCode}`, exit.stderr);
     }
-    moved.flush();
-    return inspector.end();
+    return contentsOf(inspected.value);
   } finally {
     signal.removeEventListener('abort', endTool);
     await tool.end();
+    await thread.close();
   }
 }

@@ -1,20 +1,17 @@
 /** Task: storage → decompress → pg_restore, errors fatal. */
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { CompressionType } from '@holdfast/contracts/backups';
 import { AppError } from '@holdfast/contracts/errors';
-import { startDecompressor } from '@holdfast/platform/bytes/compressor';
 import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
 import { type RunningTool, runTool, type ToolCommand } from '@holdfast/platform/process/run-tool';
 import type { TaskContext } from '@holdfast/platform/process/task-thread';
 import { type BytesMoved, reportBytes } from './bytes-moved.ts';
-import { openStored, type StoredSource } from './stored-source.ts';
+import { type DecodedArchive, openDecoded, type StoredArchive } from './open-decoded.ts';
 
 export interface RestoreStoredInput {
   /** pg_restore that reads the uncompressed archive from standard input. */
   readonly restore: ToolCommand;
-  readonly source: StoredSource;
-  readonly compression: CompressionType;
+  readonly archive: StoredArchive;
 }
 
 /**
@@ -22,23 +19,16 @@ export interface RestoreStoredInput {
  * @throws AppError FILE_CORRUPTION, BACKUP_NOT_FOUND, RESTORE_FAILED and what the server says
  */
 export async function restoreStored(
-  { restore, source, compression }: RestoreStoredInput,
+  { restore, archive }: RestoreStoredInput,
   { signal, report }: TaskContext<BytesMoved>,
 ): Promise<void> {
   const moved = reportBytes(report);
-  const tools: RunningTool[] = [];
-  const endTools = (): void => {
-    for (const tool of tools) {
-      void tool.end();
-    }
-  };
-  signal.addEventListener('abort', endTools, { once: true });
+  const restorer = await runTool(restore);
+  const endRestorer = (): void => void restorer.end();
+  signal.addEventListener('abort', endRestorer, { once: true });
+  let decoded: DecodedArchive | null = null;
   try {
-    const stored = await openStored(source);
-    const restorer = await runTool(restore);
-    tools.push(restorer);
-    const decompressor = await startDecompressor(compression);
-    tools.push(...(decompressor === null ? [] : [decompressor]));
+    decoded = await openDecoded(archive);
     signal.throwIfAborted();
     const count = new Transform({
       transform(chunk: Buffer, _encoding, done) {
@@ -46,26 +36,24 @@ export async function restoreStored(
         done(null, chunk);
       },
     });
-    const flows =
-      decompressor === null
-        ? [pipeline(stored, count, restorer.stdin)]
-        : [pipeline(stored, decompressor.stdin), pipeline(decompressor.stdout, count, restorer.stdin)];
-    await finish(flows, restorer, decompressor);
+    await finish(pipeline(decoded.stream, count, restorer.stdin), restorer, decoded);
     moved.flush();
   } finally {
-    signal.removeEventListener('abort', endTools);
-    await Promise.all(tools.map((tool) => tool.end()));
+    signal.removeEventListener('abort', endRestorer);
+    await Promise.all([decoded?.close(), restorer.end()]);
   }
 }
 
-/** pg_restore's own word counts first: where it failed, what fed it broke because of that, and may never settle. */
-async function finish(
-  flows: Promise<void>[],
-  restorer: RunningTool,
-  decompressor: RunningTool | null,
-): Promise<void> {
-  const settled = Promise.allSettled(flows);
-  const restored = await restorer.exited;
+/** Who failed first is the cause: what fed pg_restore breaks when it fails, and pg_restore fails when its food ends early. */
+async function finish(flow: Promise<void>, restorer: RunningTool, decoded: DecodedArchive): Promise<void> {
+  const settled = flow.then(
+    () => null,
+    (error: unknown) => ({ error }),
+  );
+  const restored = await Promise.race([restorer.exited, decoded.failure]);
+  if (restored instanceof AppError) {
+    throw restored;
+  }
   if (restored.exitCode !== 0) {
     throw classifyToolFailure(
       'pg_restore',
@@ -76,18 +64,12 @@ async function finish(
       'RESTORE_FAILED',
     );
   }
-  const decompressed = await decompressor?.exited;
-  if (decompressed !== undefined && decompressed.exitCode !== 0) {
+  await decoded.finish();
+  const broken = await settled;
+  if (broken !== null) {
     throw new AppError(
       'FILE_CORRUPTION',
-      `The stored file could not be decompressed to its end: ${decompressed.stderr}`,
-    );
-  }
-  const broken = (await settled).find((result) => result.status === 'rejected');
-  if (broken !== undefined) {
-    throw new AppError(
-      'FILE_CORRUPTION',
-      `The stored file could not be read to its end: ${String(broken.reason)}`,
+      `The stored file could not be read to its end: ${String(broken.error)}`,
     );
   }
 }

@@ -1,27 +1,37 @@
 /** Task: pg_dump → inspect → compress → checksum → storage; one pass, constant memory. */
-import { Transform, type Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { closeSync, read } from 'node:fs';
+import type { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { promisify } from 'node:util';
 import { AppError } from '@holdfast/contracts/errors';
-import { type ArchiveContents, ArchiveInspector } from '@holdfast/platform/archive/archive-inspector';
+import type { ArchiveContents } from '@holdfast/platform/archive/archive-inspector';
 import { ChecksumMeter, type Checksums } from '@holdfast/platform/bytes/checksums';
-import { type Compression, startCompressor } from '@holdfast/platform/bytes/compressor';
+import { type Compression, compressorCommand } from '@holdfast/platform/bytes/compressor';
+import { encryptorCommand } from '@holdfast/platform/bytes/encryptor';
 import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
+import { openPipe } from '@holdfast/platform/process/open-pipe';
 import {
   type RunningTool,
   runTool,
   type ToolCommand,
   type ToolExit,
 } from '@holdfast/platform/process/run-tool';
+import { startFilters } from '@holdfast/platform/process/start-filters';
 import type { TaskContext } from '@holdfast/platform/process/task-thread';
 import { openStorage, type PartialFile, type StorageLocation } from '../storage/index.ts';
-import { type BytesMoved, reportBytes } from './bytes-moved.ts';
+import type { BytesMoved } from './bytes-moved.ts';
+import { contentsOf, type InspectorThread, startInspectorThread } from './inspect-stream.ts';
 
 export interface WriteArchiveInput {
   /** pg_dump in custom format, uncompressed, to standard output. */
   readonly dump: ToolCommand;
   readonly compression: Compression;
+  /** age recipients; empty: not encrypted. */
+  readonly recipients: readonly string[];
   readonly storage: StorageLocation;
   readonly partial: PartialFile;
+  /** A guess at what will be stored. */
+  readonly expectedBytes: number;
 }
 
 export interface WrittenArchive {
@@ -32,6 +42,7 @@ export interface WrittenArchive {
 }
 
 const chunkBytes = 256 * 1024;
+const readInto = promisify(read);
 
 /**
  * Good only when the tools exited 0, every byte went through and is flushed, and the archive is whole: all awaited together.
@@ -43,67 +54,92 @@ export async function writeArchive(
   context: TaskContext<BytesMoved>,
 ): Promise<WrittenArchive> {
   const { signal } = context;
-  const destination = await openStorage(input.storage).createPartial(input.partial);
+  const inspector = startInspectorThread();
+  const destination = await openStorage(input.storage).createPartial(input.partial, input.expectedBytes);
   const tools: RunningTool[] = [];
   const endTools = (): void => {
+    // A storage that does not answer must not hold up a cancel.
+    destination.destroy();
     for (const tool of tools) {
       void tool.end();
     }
   };
   signal.addEventListener('abort', endTools, { once: true });
   try {
-    const dump = await runTool(input.dump);
-    tools.push(dump);
-    const compressor = await startCompressor(input.compression);
-    tools.push(...(compressor === null ? [] : [compressor]));
+    const ends = await connect(input, tools);
     signal.throwIfAborted();
-    return await pump({ dump, compressor, destination }, context);
+    return await pump({ ...ends, tools, destination }, inspector, context);
   } finally {
     signal.removeEventListener('abort', endTools);
     destination.destroy();
     await Promise.all(tools.map((tool) => tool.end()));
+    await inspector.close();
   }
 }
 
-interface Ends {
-  readonly dump: RunningTool;
-  readonly compressor: RunningTool | null;
+interface Connections {
+  /** What pg_dump writes. */
+  readonly dumpFd: number;
+  /** Where the inspector passes it on. */
+  readonly filtersFd: number;
+  /** What is to be stored. */
+  readonly outputFd: number;
+}
+
+/** Starts the programs, pg_dump last: `tools` holds it first, then the others in the order of the bytes. */
+async function connect(input: WriteArchiveInput, tools: RunningTool[]): Promise<Connections> {
+  const commands = [await compressorCommand(input.compression), await encryptorCommand(input.recipients)];
+  const filters = await startFilters(commands.filter((command) => command !== null));
+  tools.push(...filters.tools);
+  const dumped = await openPipe();
+  try {
+    tools.unshift(await runTool({ ...input.dump, stdout: dumped.writeFd }));
+  } catch (error) {
+    for (const fd of [filters.inputFd, filters.outputFd, dumped.readFd]) {
+      closeSync(fd);
+    }
+    throw error;
+  } finally {
+    closeSync(dumped.writeFd);
+  }
+  return { dumpFd: dumped.readFd, filtersFd: filters.inputFd, outputFd: filters.outputFd };
+}
+
+interface Ends extends Connections {
+  readonly tools: readonly RunningTool[];
   readonly destination: Writable;
 }
 
 async function pump(
-  { dump, compressor, destination }: Ends,
+  { dumpFd, filtersFd, outputFd, tools, destination }: Ends,
+  inspector: InspectorThread,
   { signal, report }: TaskContext<BytesMoved>,
 ): Promise<WrittenArchive> {
-  const inspector = await ArchiveInspector.create();
   const meter = new ChecksumMeter();
-  const moved = reportBytes(report);
-  const inspect = tap((chunk) => {
-    inspector.write(chunk);
-    moved.add(chunk.length, inspector.currentTable);
-  });
-  const measure = tap((chunk) => meter.update(chunk));
-  const flows =
-    compressor === null
-      ? [pipeline(dump.stdout, inspect, measure, destination, { signal })]
-      : [
-          pipeline(dump.stdout, inspect, compressor.stdin, { signal }),
-          pipeline(compressor.stdout, measure, destination, { signal }),
-        ];
-  const tools = compressor === null ? [dump] : [dump, compressor];
-  const [dumpExit, compressorExit] = await settleAll(flows, tools, signal);
-  failOnExit('pg_dump', dumpExit);
-  failOnExit('The compressor', compressorExit);
-  moved.flush();
-  return { contents: inspector.end(), stored: meter.finish(), warnings: warningsOf(dumpExit) };
+  // Not aborted itself: it ends with the pipe, and the tools are ended.
+  const inspecting = inspector.run(
+    'inspectStream',
+    { readFd: dumpFd, writeFd: filtersFd },
+    { onProgress: report },
+  );
+  const storing = store(outputFd, meter, destination);
+  const exits = await settleAll([inspecting, storing], tools, signal);
+  for (const exit of exits) {
+    failOnExit(exit);
+  }
+  return {
+    contents: contentsOf(await inspecting),
+    stored: meter.finish(),
+    warnings: warningsOf(exits[0]),
+  };
 }
 
 /** Waits for flows and exits together. When a flow breaks, the tools are ended first, and a tool's own words win over "broken pipe". */
 async function settleAll(
-  flows: Promise<void>[],
-  tools: RunningTool[],
+  flows: readonly Promise<unknown>[],
+  tools: readonly RunningTool[],
   signal: AbortSignal,
-): Promise<(ToolExit | undefined)[]> {
+): Promise<ToolExit[]> {
   const flow = Promise.all(flows).then(
     () => null,
     (error: unknown) => ({ error }),
@@ -121,7 +157,6 @@ async function settleAll(
 async function graceThenEnd(tool: RunningTool): Promise<ToolExit> {
   const graceMs = 500;
   const timer = setTimeout(() => void tool.end(), graceMs);
-  tool.stdout.destroy();
   try {
     return await tool.exited;
   } finally {
@@ -130,19 +165,14 @@ async function graceThenEnd(tool: RunningTool): Promise<ToolExit> {
 }
 
 /** Storage and archive errors are causes; a broken pipe is only a symptom of what a tool then says. */
-function causeOf(error: unknown, [dumpExit, compressorExit]: ToolExit[]): unknown {
+function causeOf(error: unknown, exits: readonly ToolExit[]): unknown {
   if (error instanceof AppError) {
     return error;
   }
-  for (const [tool, exit] of [
-    ['pg_dump', dumpExit],
-    ['The compressor', compressorExit],
-  ] as const) {
-    if (exit !== undefined && exit.exitCode !== null && exit.exitCode > 0) {
-      return classifyToolFailure(tool, `exited with status ${exit.exitCode}`, exit.stderr);
-    }
-  }
-  return new AppError('TOOL_FAILED', `The pipeline broke: ${(error as Error).message}`, { cause: error });
+  const failed = exits.find(({ exitCode }) => exitCode !== null && exitCode > 0);
+  return failed === undefined
+    ? new AppError('TOOL_FAILED', `The pipeline broke: ${(error as Error).message}`, { cause: error })
+    : failureOf(failed);
 }
 
 const maxWarnings = 100;
@@ -154,25 +184,42 @@ function warningsOf(exit: ToolExit | undefined): string[] {
     .slice(0, maxWarnings);
 }
 
-function failOnExit(tool: string, exit: ToolExit | undefined): void {
-  if (exit === undefined || exit.exitCode === 0) {
-    return;
+function failOnExit(exit: ToolExit): void {
+  if (exit.exitCode !== 0) {
+    throw failureOf(exit);
   }
-  const outcome =
-    exit.exitCode === null ? `was ended by ${exit.signal}` : `exited with status ${exit.exitCode}`;
-  throw classifyToolFailure(tool, outcome, exit.stderr);
 }
 
-function tap(look: (chunk: Buffer) => void): Transform {
-  return new Transform({
-    highWaterMark: chunkBytes,
-    transform(chunk: Buffer, _encoding, done) {
-      try {
-        look(chunk);
-        done(null, chunk);
-      } catch (error) {
-        done(error as Error);
-      }
-    },
+function failureOf({ program, exitCode, signal, stderr }: ToolExit): AppError {
+  const outcome = exitCode === null ? `was ended by ${signal}` : `exited with status ${exitCode}`;
+  return classifyToolFailure(program, outcome, stderr);
+}
+
+/** One buffer, used again once its bytes are written: streams would make and drop one for every piece. Closes the pipe. */
+async function store(fd: number, meter: ChecksumMeter, destination: Writable): Promise<void> {
+  const buffer = Buffer.alloc(chunkBytes);
+  // The failed write itself tells; an event that nobody hears would end the thread.
+  destination.on('error', () => undefined);
+  try {
+    for (let size = await readChunk(fd, buffer); size > 0; size = await readChunk(fd, buffer)) {
+      const chunk = buffer.subarray(0, size);
+      meter.update(chunk);
+      await writeChunk(destination, chunk);
+    }
+    destination.end();
+    await finished(destination);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+async function readChunk(fd: number, buffer: Buffer): Promise<number> {
+  const { bytesRead } = await readInto(fd, buffer, 0, buffer.length, null);
+  return bytesRead;
+}
+
+function writeChunk(destination: Writable, chunk: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    destination.write(chunk, (error) => (error == null ? resolve() : reject(error)));
   });
 }

@@ -9,6 +9,7 @@ export interface BackupNaming {
   readonly backupType: BackupType;
   readonly source: Extract<BackupSource, 'manual'>;
   readonly compressionType: CompressionType;
+  readonly isEncrypted: boolean;
   readonly at: Date;
   /** Added where another backup has the plain name already. */
   readonly uniqueId?: number;
@@ -19,12 +20,13 @@ export function backupFilename({
   databaseName,
   backupType,
   compressionType,
+  isEncrypted,
   at,
   uniqueId,
 }: BackupNaming): string {
   const stamp = at.toISOString().slice(0, 19).replace('T', '_').replaceAll(':', '-');
   const unique = uniqueId === undefined ? '' : `_${uniqueId}`;
-  return `${safeName(databaseName)}_${backupType}_${stamp}${unique}.dump${suffixes[compressionType]}`;
+  return `${safeName(databaseName)}_${backupType}_${stamp}${unique}.dump${suffixes[compressionType]}${isEncrypted ? '.age' : ''}`;
 }
 
 export function backupPath(naming: BackupNaming): string {

@@ -7,6 +7,7 @@ const naming = {
   backupType: 'full',
   source: 'manual',
   compressionType: 'gzip',
+  isEncrypted: false,
   at: new Date('2024-06-24T14:30:00.123Z'),
 } as const;
 
@@ -15,6 +16,9 @@ describe('backupFilename', () => {
     expect(backupPath(naming)).toBe('manual/degentalk_full_2024-06-24_14-30-00.dump.gz');
     expect(backupFilename({ ...naming, compressionType: 'zstd', backupType: 'schema' })).toBe(
       'degentalk_schema_2024-06-24_14-30-00.dump.zst',
+    );
+    expect(backupFilename({ ...naming, compressionType: 'zstd', isEncrypted: true })).toBe(
+      'degentalk_full_2024-06-24_14-30-00.dump.zst.age',
     );
     expect(backupFilename({ ...naming, compressionType: 'none', uniqueId: 7 })).toBe(
       'degentalk_full_2024-06-24_14-30-00_7.dump',

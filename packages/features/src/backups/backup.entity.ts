@@ -1,5 +1,6 @@
 /** The row of a backup. */
 import type {
+  BackupEncryption,
   BackupFormat,
   BackupSource,
   BackupStatus,
@@ -42,6 +43,10 @@ export interface BackupRow {
   includedTables: string[];
   includedSchemas: string[];
   excludedTables: string[];
+  excludedTableData: string[];
+  selectionPatterns: boolean;
+  includeGlobals: boolean;
+  includeRolePasswords: boolean;
   status: BackupStatus;
   startedAt: Date | null;
   completedAt: Date | null;
@@ -60,7 +65,11 @@ export interface BackupRow {
   scheduleId: number | null;
   scheduledFor: Date | null;
   attempt: number;
-  storageTarget: string;
+  encryption: BackupEncryption | null;
+  /** URL of where the bytes lie; null until an attempt has chosen. */
+  storageTarget: string | null;
+  /** What a running attempt is expected to write. */
+  estimatedBytes: number | null;
   manifest: Manifest | null;
   proofLevel: ProofLevel | null;
   provedAt: Date | null;
@@ -91,6 +100,10 @@ export const BackupEntity = new EntitySchema<BackupRow>({
     includedTables: json('included_tables'),
     includedSchemas: json('included_schemas'),
     excludedTables: json('excluded_tables'),
+    excludedTableData: generated(json('excluded_table_data')),
+    selectionPatterns: generated(boolean('selection_patterns')),
+    includeGlobals: generated(boolean('include_globals')),
+    includeRolePasswords: generated(boolean('include_role_passwords')),
     status: generated(text('status')),
     startedAt: nullable(timestamp('started_at')),
     completedAt: nullable(timestamp('completed_at')),
@@ -109,7 +122,9 @@ export const BackupEntity = new EntitySchema<BackupRow>({
     scheduleId: nullable(integer('schedule_id')),
     scheduledFor: nullable(timestamp('scheduled_for')),
     attempt: generated(integer('attempt')),
-    storageTarget: generated(text('storage_target')),
+    encryption: nullable(json('encryption')),
+    storageTarget: nullable(text('storage_target')),
+    estimatedBytes: nullable(bigint('estimated_bytes')),
     // Megabytes for a database of many tables: read only where it is asked for by name.
     manifest: { ...nullable(json('manifest')), select: false },
     proofLevel: nullable(text('proof_level')),

@@ -14,6 +14,7 @@ export function presentBackup(row: BackupRow): BackupView {
     provedAt,
     manifest: _manifest,
     deletedAt: _deletedAt,
+    estimatedBytes: _estimatedBytes,
     ...same
   } = row;
   return {

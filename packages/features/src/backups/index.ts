@@ -1,6 +1,8 @@
 /** Door of the backups feature for other features and services. */
 export { BackupEntity, type BackupRow } from './backup.entity.ts';
+export { storageOf, targetsInUse } from './backup-storage.ts';
 export { enqueueDeletion } from './delete-backup.ts';
 export { isManifestAuthentic, manifestPath } from './manifest-file.ts';
 export type { RequestBackupDeps } from './request-backup.ts';
-export { countObjects } from './build-manifest.ts';
+export { storedArchive } from './stored-archive.ts';
+export { countObjects, isPartial } from './build-manifest.ts';

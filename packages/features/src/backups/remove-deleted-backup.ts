@@ -2,6 +2,7 @@
 import { recordAudit, systemActor } from '../audit/index.ts';
 import type { OperationDeps } from '../operations/index.ts';
 import { BackupEntity } from './backup.entity.ts';
+import { storageOf } from './backup-storage.ts';
 import { manifestPath } from './manifest-file.ts';
 
 export async function removeDeletedBackup(
@@ -12,9 +13,12 @@ export async function removeDeletedBackup(
   if (row === null) {
     return;
   }
-  // The file first: a manifest without its file tells what is missing, a file without its manifest tells nothing.
-  await deps.storage.remove(row.filePath);
-  await deps.storage.remove(manifestPath(row.filePath));
+  if (row.storageTarget !== null) {
+    const storage = storageOf(deps.storage, row);
+    // The file first: a manifest without its file tells what is missing, a file without its manifest tells nothing.
+    await storage.remove(row.filePath);
+    await storage.remove(manifestPath(row.filePath));
+  }
   await deps.source.transaction(async (manager) => {
     await manager.update(
       BackupEntity,

@@ -7,7 +7,7 @@ import type { ConstraintFacts } from '@holdfast/platform/pgtools/constraints';
 import type { DatabaseAddress } from '@holdfast/platform/pgtools/database-address';
 import { withDatabase } from '@holdfast/platform/pgtools/database-session';
 import { pgDumpCommand } from '@holdfast/platform/pgtools/pg-dump';
-import { type ResolvedSelection, resolveSelection } from '@holdfast/platform/pgtools/selection';
+import { type ResolvedSelection, resolveSelection } from '@holdfast/platform/pgtools/resolve-selection';
 import { terminateBackends } from '@holdfast/platform/pgtools/server-backends';
 import { openSourceSnapshot, type SourceFacts } from '@holdfast/platform/pgtools/source-snapshot';
 import {
@@ -20,13 +20,17 @@ import {
 import { databaseAddress, findDatabase } from '../databases/index.ts';
 import { applicationNamePrefix, type OperationContext } from '../operations/index.ts';
 import { type Completion, watchServer } from '../operations/jobs.ts';
-import type { PartialFile } from '../storage/index.ts';
+import type { PartialFile, StorageDriver } from '../storage/index.ts';
 import { BackupEntity, type BackupRow } from './backup.entity.ts';
+import { chooseStorage } from './backup-storage.ts';
 import { buildManifest } from './build-manifest.ts';
 import { checkSource } from './check-source.ts';
+import { checkSpace } from './check-space.ts';
 import { estimateRawBytes } from './estimate-raw-bytes.ts';
+import { estimateStoredBytes } from './estimate-stored-bytes.ts';
 import { manifestPath, signManifest } from './manifest-file.ts';
 import { noteWarnings } from './note-warnings.ts';
+import { storedArchive } from './stored-archive.ts';
 
 const steps = {
   connect: { name: 'Connecting to the database', from: 0, to: 1 },
@@ -40,6 +44,7 @@ interface Parts {
   readonly row: BackupRow;
   readonly address: DatabaseAddress;
   readonly thread: ArchiveThread;
+  readonly storage: StorageDriver;
   readonly partial: PartialFile;
 }
 
@@ -47,6 +52,7 @@ export async function runBackup(context: OperationContext): Promise<Completion> 
   const { deps, progress, ref } = context;
   progress.startStep(steps.connect);
   const row = await deps.source.manager.findOneByOrFail(BackupEntity, { id: Number(ref.id) });
+  const storage = await chooseStorage(deps.source.manager, deps.storage, row);
   const address = databaseAddress(await findDatabase(deps.source.manager, row.databaseId), deps.secrets);
   // An earlier attempt whose worker died may still hold locks and snapshots on the server.
   await withDatabase(address, context.connect, (session) =>
@@ -56,7 +62,7 @@ export async function runBackup(context: OperationContext): Promise<Completion> 
       context.connect.applicationName,
     ),
   );
-  await removeOldPartials(context, row);
+  await removeOldPartials(storage, row);
   context.onEnd(async (isCompleted) => {
     if (!isCompleted) {
       await withDatabase(address, context.connect, (session) =>
@@ -65,35 +71,41 @@ export async function runBackup(context: OperationContext): Promise<Completion> 
     }
   });
   const thread = startArchiveThread();
-  const partial = reservePartial(context, row.filePath);
+  const partial = reservePartial(context, storage, row.filePath);
   context.onEnd(() => thread.close());
-  return await produce(context, { row, address, thread, partial });
+  return await produce(context, { row, address, thread, storage, partial });
 }
 
 /** The partial file goes with the attempt, however it ends; what was published stays under its final name. */
-function reservePartial({ deps, attempt, onEnd }: OperationContext, path: string): PartialFile {
+function reservePartial(
+  { attempt, onEnd }: OperationContext,
+  storage: StorageDriver,
+  path: string,
+): PartialFile {
   const partial = { path, attempt };
-  onEnd(() => deps.storage.removePartial(partial));
+  onEnd(() => storage.removePartial(partial));
   return partial;
 }
 
 async function produce(context: OperationContext, parts: Parts): Promise<Completion> {
   const { deps, attempt, progress } = context;
-  const { row } = parts;
+  const { row, storage } = parts;
   const dumped = await dump(context, parts);
-  const { written, facts, client, tableBytes } = dumped;
+  const { written, facts, client, resolved, warnings } = dumped;
   await deps.reached('backup-written');
-  const source = { storage: deps.storage.location, ...parts.partial };
-  await rereadAndCompare(context, parts, written, source);
-  progress.startStep(steps.list);
-  await listStoredArchive({
-    client,
-    source,
-    compression: row.compressionType,
-    expectedEntries: written.contents.entries.length,
-    signal: context.signal,
-  });
-  progress.startStep(steps.publish);
+  const archive = storedArchive(deps, { ...row, storageTarget: storage.target }, attempt);
+  await rereadAndCompare(context, parts, written, archive);
+  const isListed = row.encryption === null || (await deps.keyring.canOpen(row.encryption.recipients));
+  if (isListed) {
+    progress.startStep(steps.list);
+    await listStoredArchive({
+      client,
+      archive,
+      expectedEntries: written.contents.entries.length,
+      signal: context.signal,
+    });
+  }
+  progress.startStep(steps.publish, written.stored.sizeBytes);
   const manifest = buildManifest({
     ...dumped,
     row,
@@ -101,18 +113,26 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
     clientVersion: client.version,
     completedAt: deps.clock.now(),
   });
-  const manifestPartial = await writeManifest(context, row, signManifest(manifest, deps.secrets));
+  const manifestPartial = await writeManifest(context, parts, signManifest(manifest, deps.secrets));
+  await storage.preparePublish(parts.partial, {
+    signal: context.signal,
+    onBytes: (bytes) => progress.meter.addBytes(bytes),
+  });
   return async (manager) => {
     await deps.reached('backup-publishing');
-    await publish(context, row, [manifestPartial, parts.partial]);
+    await publish(parts, [manifestPartial, parts.partial]);
     return {
       file_size: written.stored.sizeBytes,
       uncompressed_size: written.contents.bytes,
       checksum_md5: written.stored.md5,
       checksum_sha256: written.stored.sha256,
       postgres_version: facts.serverVersion,
-      storage_target: deps.storage.target,
-      metadata: { tableBytes, ...(await noteWarnings(manager, row, written)) },
+      // Without an identity the inspector's word on the bytes before they were encrypted has to do.
+      metadata: {
+        tableBytes: resolved.tableBytes,
+        isListed,
+        ...(await noteWarnings(manager, row, { sizeBytes: written.stored.sizeBytes, warnings })),
+      },
       manifest,
       proof_level: 'stored',
       proved_at: deps.clock.now(),
@@ -125,10 +145,15 @@ interface Dumped {
   readonly facts: SourceFacts;
   readonly constraints: ConstraintFacts;
   readonly client: ClientPrograms;
-  readonly tableBytes: number;
+  readonly resolved: ResolvedSelection;
+  /** What went on beside the dump although it succeeded. */
+  readonly warnings: readonly string[];
 }
 
-async function dump(context: OperationContext, { row, address, thread, partial }: Parts): Promise<Dumped> {
+async function dump(
+  context: OperationContext,
+  { row, address, thread, storage, partial }: Parts,
+): Promise<Dumped> {
   const { deps, settings, progress, signal, connect } = context;
   const snapshot = await openSourceSnapshot(address, connect, settings.lockWaitTimeout * 1000);
   const watch = watchServer(context, address);
@@ -137,7 +162,10 @@ async function dump(context: OperationContext, { row, address, thread, partial }
     const resolved = await resolveSelection(snapshot.session, row);
     const selection = { ...resolved.selection, isSchemaOnly: row.backupType === 'schema' };
     await checkSource(deps.source, snapshot.session, selection);
-    progress.startStep(steps.dump, await estimate(context, row, resolved), true);
+    const rawBytes = await estimate(context, row, resolved);
+    const neededBytes = await estimateStoredBytes(deps.source.manager, row, rawBytes);
+    await checkSpace(context, { row, storage, neededBytes });
+    progress.startStep(steps.dump, rawBytes, true);
     const input = {
       dump: pgDumpCommand({
         client,
@@ -148,8 +176,10 @@ async function dump(context: OperationContext, { row, address, thread, partial }
         snapshot: snapshot.snapshotId,
       }),
       compression: { type: row.compressionType, level: row.compressionLevel },
-      storage: deps.storage.location,
+      recipients: row.encryption?.recipients ?? [],
+      storage: storage.location,
       partial,
+      expectedBytes: neededBytes,
     };
     const written = await thread.run('writeArchive', input, {
       signal,
@@ -164,7 +194,8 @@ async function dump(context: OperationContext, { row, address, thread, partial }
       facts: snapshot.facts,
       constraints: snapshot.constraints,
       client,
-      tableBytes: resolved.tableBytes,
+      resolved,
+      warnings: [...written.warnings, ...watch.warnings()],
     };
   } catch (error) {
     throw watch.explain(error);
@@ -203,12 +234,12 @@ async function rereadAndCompare(
 
 async function writeManifest(
   context: OperationContext,
-  row: BackupRow,
+  { row, storage }: Parts,
   signed: SignedManifest,
 ): Promise<PartialFile> {
-  const partial = reservePartial(context, manifestPath(row.filePath));
+  const partial = reservePartial(context, storage, manifestPath(row.filePath));
   const text = `${JSON.stringify(signed, null, 2)}\n`;
-  await pipeline([text], await context.deps.storage.createPartial(partial));
+  await pipeline([text], await storage.createPartial(partial));
   return partial;
 }
 
@@ -216,23 +247,19 @@ async function writeManifest(
  * The manifest first: a file under its final name always has one.
  * Runs with the row locked for this attempt, so whatever has the final name already is of an attempt that lost it. May run twice.
  */
-async function publish(
-  { deps }: OperationContext,
-  row: BackupRow,
-  partials: readonly PartialFile[],
-): Promise<void> {
-  await deps.storage.remove(row.filePath);
-  await deps.storage.remove(manifestPath(row.filePath));
+async function publish({ row, storage }: Parts, partials: readonly PartialFile[]): Promise<void> {
+  await storage.remove(row.filePath);
+  await storage.remove(manifestPath(row.filePath));
   for (const partial of partials) {
-    await deps.storage.publishPartial(partial);
+    await storage.publishPartial(partial);
   }
 }
 
 /** Partial files of this backup, ours and those of attempts before it. */
-async function removeOldPartials({ deps }: OperationContext, row: BackupRow): Promise<void> {
-  for (const partial of await deps.storage.listPartials()) {
+async function removeOldPartials(storage: StorageDriver, row: BackupRow): Promise<void> {
+  for (const partial of await storage.listPartials()) {
     if (partial.path === row.filePath || partial.path === manifestPath(row.filePath)) {
-      await deps.storage.removePartial(partial);
+      await storage.removePartial(partial);
     }
   }
 }

@@ -1,28 +1,50 @@
 /** Job: remove partial files that no running attempt is writing: what a killed worker left behind. */
+import path from 'node:path';
 import type { OperationDeps } from '../operations/index.ts';
-import type { PartialFile } from '../storage/index.ts';
+import type { PartialFile, StorageDriver } from '../storage/index.ts';
 import { BackupEntity } from './backup.entity.ts';
+import { targetsInUse } from './backup-storage.ts';
 
 const manifestSuffix = '.manifest.json';
 
-export async function sweepPartials(
-  deps: Pick<OperationDeps, 'source' | 'storage' | 'logger'>,
-): Promise<void> {
-  for (const partial of await deps.storage.listPartials()) {
-    if (!(await isBeingWritten(deps, partial))) {
-      await deps.storage.removePartial(partial);
+type SweepDeps = Pick<OperationDeps, 'source' | 'storage' | 'logger'>;
+
+/** A target that does not answer holds up no other. */
+export async function sweepPartials(deps: SweepDeps): Promise<void> {
+  for (const target of await targetsInUse(deps.source.manager, deps.storage)) {
+    try {
+      await sweepTarget(deps, deps.storage.open(target));
+    } catch (error) {
+      deps.logger.warn({ error, target }, 'looking for partial files failed; the next sweep tries again');
+    }
+  }
+}
+
+async function sweepTarget(deps: SweepDeps, storage: StorageDriver): Promise<void> {
+  for (const partial of await storage.listPartials()) {
+    if (await isLeftOver(deps, storage.target, partial)) {
+      await storage.removePartial(partial);
       deps.logger.info(
-        { path: partial.path, attempt: partial.attempt },
+        { target: storage.target, path: partial.path, attempt: partial.attempt },
         'removed a partial file that nobody writes any more',
       );
     }
   }
 }
 
-async function isBeingWritten(
-  { source }: Pick<OperationDeps, 'source'>,
-  { path, attempt }: PartialFile,
+/** Of a backup of ours that does not run, or runs another attempt. What no row names belongs to somebody else. */
+async function isLeftOver(
+  { source }: SweepDeps,
+  storageTarget: string,
+  partial: PartialFile,
 ): Promise<boolean> {
-  const filePath = path.endsWith(manifestSuffix) ? path.slice(0, -manifestSuffix.length) : path;
-  return await source.manager.existsBy(BackupEntity, { filePath, attempt, status: 'running' });
+  const filePath = partial.path.endsWith(manifestSuffix)
+    ? partial.path.slice(0, -manifestSuffix.length)
+    : partial.path;
+  const row = await source.manager.findOne(BackupEntity, {
+    where: { filename: path.posix.basename(filePath), filePath, storageTarget },
+    select: { id: true, status: true, attempt: true },
+  });
+  const isCurrent = partial.attempt === 0 || partial.attempt === row?.attempt;
+  return row !== null && !(row.status === 'running' && isCurrent);
 }

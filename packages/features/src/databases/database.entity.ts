@@ -12,6 +12,8 @@ export interface DatabaseRow {
   passwordSealed: string | null;
   sslMode: string;
   sslRootCert: string | null;
+  /** Of its backups; null for what the settings say. */
+  storageLocation: string | null;
   tags: string[];
   /** `environment`: named by TARGET_DATABASE_URL, which is where its connection is changed. */
   origin: 'registered' | 'environment';
@@ -35,6 +37,7 @@ export const DatabaseEntity = new EntitySchema<DatabaseRow>({
     passwordSealed: nullable(text('password_sealed')),
     sslMode: text('ssl_mode'),
     sslRootCert: nullable(text('ssl_root_cert')),
+    storageLocation: nullable(text('storage_location')),
     tags: generated(json('tags')),
     origin: generated(text('origin')),
     createdBy: nullable(uuid('created_by')),

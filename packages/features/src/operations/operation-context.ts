@@ -1,6 +1,7 @@
 /** What a running attempt works with, and the reasons for which it has to stop. */
 import type { OperationRef } from '@holdfast/contracts/operations';
 import type { Clock } from '@holdfast/platform/clock';
+import type { Keyring } from '@holdfast/platform/bytes/keyring';
 import type { SecretBox } from '@holdfast/platform/crypto/secret-box';
 import type { Logger } from '@holdfast/platform/logger';
 import type { ClientPrograms } from '@holdfast/platform/pgtools/client-programs';
@@ -11,7 +12,7 @@ import type { Redis } from 'ioredis';
 import type { DataSource } from 'typeorm';
 import type { ProgressReporter } from '../progress/index.ts';
 import type { SettingsRow } from '../settings/index.ts';
-import type { StorageDriver } from '../storage/index.ts';
+import type { StorageTargets } from '../storage/index.ts';
 
 /** What a worker has and every operation may use. */
 export interface OperationDeps {
@@ -20,8 +21,10 @@ export interface OperationDeps {
   /** For progress and events; may be unreachable at any time. */
   readonly redis: Redis;
   readonly keys: RedisKeys;
-  readonly storage: StorageDriver;
+  readonly storage: StorageTargets;
   readonly secrets: SecretBox;
+  /** What opens encrypted backups. */
+  readonly keyring: Keyring;
   readonly findClients: () => Promise<ClientPrograms[]>;
   readonly scratchDir: string;
   readonly clock: Clock;

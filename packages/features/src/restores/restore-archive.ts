@@ -7,7 +7,7 @@ import type { DatabaseAddress } from '@holdfast/platform/pgtools/database-addres
 import type { DatabaseSession } from '@holdfast/platform/pgtools/database-session';
 import { pgRestoreCommand } from '@holdfast/platform/pgtools/pg-restore';
 import type { ArchiveThread, StoredSource } from '../archives/index.ts';
-import type { BackupRow } from '../backups/index.ts';
+import { type BackupRow, storedArchive } from '../backups/index.ts';
 import type { OperationContext } from '../operations/index.ts';
 import type { StepShare } from '../progress/index.ts';
 
@@ -32,8 +32,8 @@ export async function restoreArchive(
 ): Promise<void> {
   const { deps, progress, signal, connect } = context;
   const { backup, manifest, thread } = options;
-  const source = { storage: deps.storage.location, path: backup.filePath, attempt: null };
-  await checkStoredFile(context, options, source);
+  const archive = storedArchive(deps, backup);
+  await checkStoredFile(context, options, archive);
   progress.startStep(options.restoreStep, manifest.file.uncompressedBytes);
   const restore = pgRestoreCommand({
     client: options.client,
@@ -42,11 +42,7 @@ export async function restoreArchive(
     withOwners: options.withOwners,
     ...(options.listFile === null ? {} : { listFile: options.listFile }),
   });
-  await thread.run(
-    'restoreStored',
-    { restore, source, compression: backup.compressionType },
-    { signal, onProgress: progress.meter.addMoved },
-  );
+  await thread.run('restoreStored', { restore, archive }, { signal, onProgress: progress.meter.addMoved });
 }
 
 /** The bytes that the manifest speaks of, or nothing is restored. */

@@ -12,14 +12,14 @@ import {
 } from '@holdfast/platform/pgtools/scratch-database';
 import { terminateBackends } from '@holdfast/platform/pgtools/server-backends';
 import { type ArchiveThread, startArchiveThread } from '../archives/index.ts';
-import { BackupEntity, type BackupRow } from '../backups/index.ts';
+import { BackupEntity, type BackupRow, isPartial } from '../backups/index.ts';
 import { databaseAddress, findDatabase } from '../databases/index.ts';
 import { applicationNamePrefix, type OperationContext } from '../operations/index.ts';
 import { type Completion, watchServer } from '../operations/jobs.ts';
 import { compareWithManifest } from './compare-with-manifest.ts';
 import { DrillEntity } from './drill.entity.ts';
 import { inspectDatabase } from './inspect-database.ts';
-import { isSelection, prepareDependencies } from './prepare-dependencies.ts';
+import { prepareDependencies } from './prepare-dependencies.ts';
 import { canRestoreOwners, restoreArchive } from './restore-archive.ts';
 
 const steps = {
@@ -109,7 +109,8 @@ async function drill(context: OperationContext, parts: Drill): Promise<DrillResu
       manifest,
       found,
       withOwners,
-      isWholeDatabase: !isSelection(parts.backup),
+      isWholeDatabase: !isPartial(parts.backup),
+      skippedForeignKeys: skippedForeignKeys.length,
     });
     return {
       ...comparison,

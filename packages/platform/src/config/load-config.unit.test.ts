@@ -17,8 +17,15 @@ describe('loadConfig', () => {
       HOLDFAST_PORT: 4600,
       LOG_LEVEL: 'info',
       pgBinDirs: [],
-      storageDir: path.resolve('.holdfast/backups'),
+      storage: path.resolve('.holdfast/backups'),
     });
+  });
+
+  it('makes a relative storage folder absolute and leaves a URL as it is', () => {
+    const storageOf = (value: string): string => loadConfig({ ...enough, HOLDFAST_STORAGE: value }).storage;
+    expect(storageOf('here/backups')).toBe(path.resolve('here/backups'));
+    expect(storageOf('s3://bucket/prefix')).toBe('s3://bucket/prefix');
+    expect(storageOf('file:///var/backups')).toBe('file:///var/backups');
   });
 
   it('reports every fault at once, by name and without a value', () => {

@@ -30,12 +30,40 @@ export const Variables = Type.Object({
     Type.String({ pattern: '^postgres(ql)?://', description: 'The first database to back up' }),
   ),
   HOLDFAST_STORAGE: Type.Optional(
-    Type.String({ minLength: 1, description: 'Folder for backups; default: backups in the data folder' }),
+    Type.String({
+      minLength: 1,
+      description:
+        'Where backups go until the settings say otherwise: a folder or s3://bucket/prefix; default: backups in the data folder',
+    }),
   ),
+  S3_ENDPOINT: Type.Optional(
+    Type.String({
+      pattern: '^https?://',
+      description: "Of an S3-compatible storage, for s3:// URLs that name none; default: Amazon's",
+    }),
+  ),
+  AWS_REGION: Type.String({
+    default: 'us-east-1',
+    minLength: 1,
+    description: 'For s3:// URLs that name no region; credentials come by the other usual AWS variables',
+  }),
   HOLDFAST_SECRET_KEY: Type.String({
     minLength: 32,
     description: 'At least 32 characters; wraps stored credentials, signs tokens and manifests',
   }),
+  HOLDFAST_ENCRYPTION_RECIPIENTS: Type.Optional(
+    Type.String({
+      description:
+        'age recipients ("age1…"), separated by spaces or commas: new backups are encrypted for all of them unless the request says otherwise',
+    }),
+  ),
+  HOLDFAST_ENCRYPTION_IDENTITY: Type.Optional(
+    Type.String({
+      pattern: 'AGE-SECRET-KEY-1',
+      description:
+        'age identities, one a line, which open encrypted backups; needed only by workers that restore, verify or drill',
+    }),
+  ),
   HOLDFAST_ADMIN_EMAIL: Type.String({
     default: 'admin@localhost',
     minLength: 3,

@@ -15,6 +15,8 @@ export interface DumpSelection {
   readonly tables?: readonly QualifiedName[];
   readonly schemas?: readonly string[];
   readonly excludedTables?: readonly QualifiedName[];
+  /** Definition without rows. */
+  readonly excludedTableData?: readonly QualifiedName[];
   readonly section?: 'pre-data';
 }
 
@@ -53,10 +55,15 @@ export function pgDumpArguments({
     ...(selection.isSchemaOnly ? ['--schema-only'] : []),
     ...(selection.isDataOnly ? ['--data-only'] : []),
     ...(selection.section === undefined ? [] : [`--section=${selection.section}`]),
+    // Names were looked up in this very snapshot: one that matches nothing must not pass as an empty backup.
+    ...((selection.tables ?? []).length + (selection.schemas ?? []).length > 0 ? ['--strict-names'] : []),
     ...(selection.tables ?? []).map(({ schema, name }) => `--table=${literalPattern(schema, name)}`),
     ...(selection.schemas ?? []).map((schema) => `--schema=${literalPattern(schema)}`),
     ...(selection.excludedTables ?? []).map(
       ({ schema, name }) => `--exclude-table=${literalPattern(schema, name)}`,
+    ),
+    ...(selection.excludedTableData ?? []).map(
+      ({ schema, name }) => `--exclude-table-data=${literalPattern(schema, name)}`,
     ),
   ];
 }

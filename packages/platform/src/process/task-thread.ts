@@ -47,8 +47,8 @@ interface Pending {
 }
 
 export interface RunOptions<Progress> {
-  /** Aborting it aborts the task; the call settles once the task has cleaned up. */
-  readonly signal: AbortSignal;
+  /** Aborting it aborts the task; the call settles once the task has cleaned up. Without: it runs to its end. */
+  readonly signal?: AbortSignal;
   readonly onProgress: (progress: Progress) => void;
 }
 
@@ -61,7 +61,11 @@ export class TaskThread<Tasks extends TaskTable> {
 
   /** `module` calls `serveTasks` with the same table. */
   constructor(module: URL) {
-    this.#worker = new Worker(module, { resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb } });
+    this.#worker = new Worker(module, {
+      resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
+      // Ends of pipes are handed to threads, which then close them.
+      trackUnmanagedFds: false,
+    });
     this.#worker.on('message', (reply: Reply) => this.#receive(reply));
     this.#worker.on('error', (error) => this.#failAll(error));
     this.#worker.on('exit', () => this.#failAll(new Error('the thread ended')));
@@ -73,17 +77,17 @@ export class TaskThread<Tasks extends TaskTable> {
     input: InputOf<Tasks[Name]>,
     { signal, onProgress }: RunOptions<ProgressOf<Tasks[Name]>>,
   ): Promise<ResultOf<Tasks[Name]>> {
-    signal.throwIfAborted();
+    signal?.throwIfAborted();
     this.#lastId += 1;
     const id = this.#lastId;
     const abort = (): void => this.#send({ kind: 'abort', id });
     const reply = await new Promise<Parameters<Pending['settle']>[0]>((settle) => {
       this.#pending.set(id, { onProgress, settle });
-      signal.addEventListener('abort', abort, { once: true });
+      signal?.addEventListener('abort', abort, { once: true });
       this.#send({ kind: 'start', id, task: name, input });
     });
-    signal.removeEventListener('abort', abort);
-    signal.throwIfAborted();
+    signal?.removeEventListener('abort', abort);
+    signal?.throwIfAborted();
     if (reply.kind === 'failed') {
       throw errorFrom(reply.failure);
     }

@@ -19,8 +19,13 @@ const passedOn = ['PATH', 'HOME', 'LANG', 'TZ'];
 
 export function userVariables(): Record<string, string> {
   const environment = readEnvironment();
-  const names = [...passedOn, ...Object.keys(Variables.properties).flatMap((name) => [name, `${name}_FILE`])];
-  return Object.fromEntries(names.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
+  const ours = Object.keys(Variables.properties).flatMap((name) => [name, `${name}_FILE`]);
+  // Storage credentials come in many forms; the AWS SDK knows them all by this prefix.
+  const storage = Object.keys(environment).filter((name) => name.startsWith('AWS_'));
+  const names = new Set([...passedOn, ...ours, ...storage]);
+  return Object.fromEntries(
+    [...names].flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])),
+  );
 }
 
 export async function stackEnvironment(folder: StackFolder, urls: Urls): Promise<StackEnvironment> {

@@ -1,32 +1,45 @@
 /** Backups in a folder: written beside their final name, flushed, linked without overwriting. */
-import { constants } from 'node:fs';
-import { type FileHandle, link, lstat, mkdir, open, readdir, unlink } from 'node:fs/promises';
+import { constants, type Dirent, type Stats } from 'node:fs';
+import { link, lstat, mkdir, open, readdir, realpath, statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { type Readable, Writable } from 'node:stream';
-import { AppError, type ErrorCode } from '@holdfast/contracts/errors';
-import type { PartialFile, StorageDriver, StorageLocation, StoredFile } from '../storage-driver.ts';
+import type { Readable, Writable } from 'node:stream';
+import { AppError } from '@holdfast/contracts/errors';
+import type {
+  ByteRange,
+  LocalLocation,
+  PartialFile,
+  StorageDriver,
+  StoredFile,
+  StoredPartial,
+} from '../storage-driver.ts';
+import { formatStorageTarget } from '../storage-target.ts';
+import { classify, isMissing, openFile, openWritable, removeFile, syncFolder } from './local-files.ts';
 
-const readChunkBytes = 256 * 1024;
 const partialName = /^\.(.+)\.(\d+)\.partial$/;
 
 export class LocalStorage implements StorageDriver {
-  readonly target = 'local';
+  readonly location: LocalLocation;
   readonly #root: string;
 
   constructor(root: string) {
     this.#root = path.resolve(root);
+    this.location = { type: 'local', root: this.#root };
   }
 
-  get location(): StorageLocation {
-    return { type: 'local', root: this.#root };
+  get target(): string {
+    return formatStorageTarget(this.location);
   }
 
   async createPartial(partial: PartialFile): Promise<Writable> {
     const file = this.#partialPath(partial);
     const folder = path.dirname(file);
     try {
+      // Through a link the folders would be made elsewhere, so the way is looked at before and after.
+      await this.#checkWay(file);
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      return openWritable(await open(file, 'wx', 0o600), path.basename(file));
+      await this.#checkWay(file);
+      const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+      return openWritable(await open(file, flags, 0o600), path.basename(file));
     } catch (error) {
       // A folder that vanished is the storage's fault, not a backup that nobody finds.
       throw classify(
@@ -38,11 +51,17 @@ export class LocalStorage implements StorageDriver {
   }
 
   async openPartial(partial: PartialFile): Promise<Readable> {
-    return await openFile(this.#partialPath(partial), path.basename(partial.path));
+    const file = this.#partialPath(partial);
+    await this.#checkWay(file);
+    return await openFile(file, path.basename(partial.path));
   }
+
+  /** A link costs nothing, whatever the file's size. */
+  async preparePublish(): Promise<void> {}
 
   async publishPartial(partial: PartialFile): Promise<void> {
     const final = this.#resolve(partial.path);
+    await this.#checkWay(final);
     try {
       await link(this.#partialPath(partial), final);
       await syncFolder(path.dirname(final));
@@ -52,48 +71,98 @@ export class LocalStorage implements StorageDriver {
   }
 
   async removePartial(partial: PartialFile): Promise<void> {
-    await removeFile(this.#partialPath(partial));
+    const file = this.#partialPath(partial);
+    await this.#checkWay(file);
+    await removeFile(file);
   }
 
-  async open(filePath: string): Promise<Readable> {
-    return await openFile(this.#resolve(filePath), filePath);
+  async listPartials(): Promise<StoredPartial[]> {
+    const found: StoredPartial[] = [];
+    for await (const { folder, entry } of this.#walk()) {
+      const match = partialName.exec(entry.name);
+      if (match !== null) {
+        const filePath = path.posix.join(folder, match[1] as string);
+        const stats = await this.#statOf(path.join(this.#root, folder, entry.name));
+        found.push({ path: filePath, attempt: Number(match[2]), sizeBytes: stats?.size ?? 0 });
+      }
+    }
+    return found;
+  }
+
+  async open(filePath: string, range?: ByteRange): Promise<Readable> {
+    const file = this.#resolve(filePath);
+    await this.#checkWay(file);
+    return await openFile(file, filePath, range);
   }
 
   async stat(filePath: string): Promise<StoredFile | null> {
-    try {
-      const stats = await lstat(this.#resolve(filePath));
-      return stats.isFile() ? { path: filePath, sizeBytes: stats.size } : null;
-    } catch (error) {
-      if (isMissing(error)) {
-        return null;
+    const file = this.#resolve(filePath);
+    await this.#checkWay(file);
+    const stats = await this.#statOf(file);
+    return stats?.isFile() ? { path: filePath, sizeBytes: stats.size, modifiedAt: stats.mtime } : null;
+  }
+
+  async *list(): AsyncIterable<StoredFile> {
+    for await (const { folder, entry } of this.#walk()) {
+      if (!partialName.test(entry.name)) {
+        const filePath = path.posix.join(folder, entry.name);
+        const stats = await this.#statOf(path.join(this.#root, filePath));
+        if (stats?.isFile()) {
+          yield { path: filePath, sizeBytes: stats.size, modifiedAt: stats.mtime };
+        }
       }
-      throw classify(error, `Looking at ${filePath} failed`);
     }
   }
 
   async remove(filePath: string): Promise<void> {
-    await removeFile(this.#resolve(filePath));
+    const file = this.#resolve(filePath);
+    await this.#checkWay(file);
+    await removeFile(file);
   }
 
-  async listPartials(): Promise<PartialFile[]> {
-    const entries = await readdir(this.#root, { recursive: true, withFileTypes: true }).catch(
-      (error: unknown) => {
-        if (isMissing(error)) {
-          return [];
+  /** Of the file system where the folder is, or will be made. */
+  async freeBytes(): Promise<number | null> {
+    for (let folder = this.#root; ; folder = path.dirname(folder)) {
+      try {
+        const { bavail, bsize } = await statfs(folder);
+        return bavail * bsize;
+      } catch (error) {
+        if (!isMissing(error) || folder === path.dirname(folder)) {
+          throw classify(error, `Looking at the free space of ${this.#root} failed`);
         }
-        throw classify(error, `Listing ${this.#root} failed`);
-      },
-    );
-    return entries.flatMap((entry) => {
-      const match = partialName.exec(entry.name);
-      if (!entry.isFile() || match === null) {
-        return [];
       }
-      const folder = path.relative(this.#root, entry.parentPath);
-      return [
-        { path: path.posix.join(...folder.split(path.sep), match[1] as string), attempt: Number(match[2]) },
-      ];
-    });
+    }
+  }
+
+  /** Every file, a folder at a time; links are neither followed nor told of. */
+  async *#walk(folder = ''): AsyncGenerator<{ folder: string; entry: Dirent }> {
+    let entries: Dirent[];
+    try {
+      entries = await readdir(path.join(this.#root, folder), { withFileTypes: true });
+    } catch (error) {
+      if (isMissing(error)) {
+        return;
+      }
+      throw classify(error, `Listing ${path.join(this.#root, folder)} failed`);
+    }
+    for (const entry of entries) {
+      if (entry.isDirectory()) {
+        yield* this.#walk(path.posix.join(folder, entry.name));
+      } else if (entry.isFile()) {
+        yield { folder, entry };
+      }
+    }
+  }
+
+  async #statOf(file: string): Promise<Stats | null> {
+    try {
+      return await lstat(file);
+    } catch (error) {
+      if (isMissing(error)) {
+        return null;
+      }
+      throw classify(error, `Looking at ${path.basename(file)} failed`);
+    }
   }
 
   #partialPath(partial: PartialFile): string {
@@ -109,95 +178,27 @@ export class LocalStorage implements StorageDriver {
     }
     return resolved;
   }
-}
 
-async function openFile(file: string, name: string): Promise<Readable> {
-  try {
-    // O_NOFOLLOW: somebody may have put a link where the file was.
-    const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW);
-    if (!(await handle.stat()).isFile()) {
-      await handle.close();
-      throw new AppError('BACKUP_NOT_FOUND', `${name} is not a file.`);
-    }
-    return handle.createReadStream({ highWaterMark: readChunkBytes });
-  } catch (error) {
-    throw classify(error, `Opening ${name} failed`);
-  }
-}
-
-/** Ends with the bytes flushed and the handle closed. */
-function openWritable(handle: FileHandle, name: string): Writable {
-  const writeAll = async (chunks: Uint8Array[]): Promise<void> => {
-    const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-    const { bytesWritten } = await handle.writev(chunks);
-    if (bytesWritten < size) {
-      // A short write is how a full disk may show itself first; writing the rest then says why.
-      await handle.appendFile(Buffer.concat(chunks).subarray(bytesWritten));
-    }
-  };
-  const settle = (work: Promise<void>, doing: string, done: (error?: Error | null) => void): void => {
-    work.then(
-      () => done(),
-      (error: unknown) => done(classify(error, `${doing} ${name} failed`)),
-    );
-  };
-  return new Writable({
-    highWaterMark: readChunkBytes,
-    writev: (chunks: { chunk: Uint8Array }[], done) =>
-      settle(writeAll(chunks.map(({ chunk }) => chunk)), 'Writing', done),
-    write: (chunk: Uint8Array, _encoding, done) => settle(writeAll([chunk]), 'Writing', done),
-    final: (done) => settle(handle.sync(), 'Flushing', done),
-    destroy: (error, done) => {
-      handle.close().then(
-        () => done(error),
-        (closing: unknown) => done(error ?? classify(closing, `Closing ${name} failed`)),
-      );
-    },
-  });
-}
-
-async function removeFile(file: string): Promise<void> {
-  try {
-    await unlink(file);
-    await syncFolder(path.dirname(file));
-  } catch (error) {
-    if (!isMissing(error)) {
-      throw classify(error, `Removing ${path.basename(file)} failed`);
+  /**
+   * The root itself may be a link, that is for its owner to say; what lies under it may not lead out of it.
+   * @throws AppError INVALID_CONFIG where a folder on the way is a link to elsewhere.
+   */
+  async #checkWay(file: string): Promise<void> {
+    for (let folder = path.dirname(file); folder.startsWith(this.#root); folder = path.dirname(folder)) {
+      try {
+        const [real, root] = await Promise.all([realpath(folder), realpath(this.#root)]);
+        if (real !== root && !real.startsWith(root + path.sep)) {
+          throw new AppError(
+            'INVALID_CONFIG',
+            `The folder of ${path.basename(file)} is a link that leads out of the storage folder.`,
+          );
+        }
+        return;
+      } catch (error) {
+        if (!isMissing(error)) {
+          throw classify(error, `Looking at ${folder} failed`);
+        }
+      }
     }
   }
-}
-
-/** Makes a new or removed name survive a crash of the machine. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, constants.O_RDONLY);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-function isMissing(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === 'ENOENT' || code === 'ENOTDIR';
-}
-
-const codes: Readonly<Record<string, ErrorCode>> = {
-  ENOSPC: 'INSUFFICIENT_SPACE',
-  EDQUOT: 'INSUFFICIENT_SPACE',
-  EACCES: 'PERMISSION_DENIED',
-  EPERM: 'PERMISSION_DENIED',
-  EROFS: 'PERMISSION_DENIED',
-  ENOENT: 'BACKUP_NOT_FOUND',
-  ENOTDIR: 'BACKUP_NOT_FOUND',
-  ELOOP: 'BACKUP_NOT_FOUND',
-  EEXIST: 'IN_USE',
-};
-
-function classify(error: unknown, doing: string, as?: ErrorCode): AppError {
-  if (error instanceof AppError) {
-    return error;
-  }
-  const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-  return new AppError(as ?? codes[code] ?? 'STORAGE_UNAVAILABLE', `${doing} (${code}).`, { cause: error });
 }

@@ -1,0 +1,97 @@
+/** A stored archive as pg_dump wrote it: read from storage, decrypted and decompressed by programs that are joined by pipes. */
+import { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { CompressionType } from '@holdfast/contracts/backups';
+import { AppError } from '@holdfast/contracts/errors';
+import { decompressorCommand } from '@holdfast/platform/bytes/compressor';
+import { decryptorCommand, type Identities } from '@holdfast/platform/bytes/encryptor';
+import type { ToolExit } from '@holdfast/platform/process/run-tool';
+import { startFilters } from '@holdfast/platform/process/start-filters';
+import { openStored, type StoredSource } from './stored-source.ts';
+
+export interface StoredArchive extends StoredSource {
+  readonly compression: CompressionType;
+  /** Null where it is not encrypted; identities null where this worker has none. */
+  readonly encryption: { readonly identities: Identities | null } | null;
+}
+
+export interface DecodedArchive {
+  readonly stream: Readable;
+  /**
+   * Call it when the stream has ended: only then is it known that nothing was missing.
+   * @throws AppError FILE_CORRUPTION with what the program said
+   */
+  finish(): Promise<void>;
+  /** Resolves as soon as one of the programs has failed; while all goes well, never. */
+  readonly failure: Promise<AppError>;
+  /** Ends everything, wherever it is; harmless twice. */
+  close(): Promise<void>;
+}
+
+/** @throws AppError BACKUP_NOT_FOUND, INVALID_CONFIG without an identity, and what the storage says */
+export async function openDecoded(archive: StoredArchive): Promise<DecodedArchive> {
+  const commands = [
+    ...(archive.encryption === null
+      ? []
+      : [{ doing: 'decrypted', command: await decryptorCommand(archive.encryption.identities) }]),
+    { doing: 'decompressed', command: await decompressorCommand(archive.compression) },
+  ].flatMap(({ doing, command }) => (command === null ? [] : [{ doing, command }]));
+  const stored = await openStored(archive);
+  if (commands.length === 0) {
+    return {
+      stream: stored,
+      failure: new Promise(() => undefined),
+      finish: async () => undefined,
+      close: async () => void stored.destroy(),
+    };
+  }
+  const filters = await startFilters(commands.map(({ command }) => command));
+  const input = new Socket({ fd: filters.inputFd, readable: false, writable: true });
+  const stream = new Socket({ fd: filters.outputFd, readable: true, writable: false });
+  // Where it is broken off on purpose it may never settle: only `finish` waits for it.
+  const feeding = pipeline(stored, input);
+  feeding.catch(() => undefined);
+  stream.on('error', () => undefined);
+  const steps = filters.tools.map(async (tool, index) =>
+    failureOf(await tool.exited, commands[index]?.doing ?? ''),
+  );
+  return {
+    stream,
+    failure: new Promise((resolve) => {
+      for (const step of steps) {
+        void step.then((error) => error !== null && resolve(error));
+      }
+    }),
+    finish: () => finish(steps, feeding),
+    close: async () => {
+      stored.destroy();
+      input.destroy();
+      stream.destroy();
+      await Promise.all(filters.tools.map((tool) => tool.end()));
+    },
+  };
+}
+
+function failureOf({ exitCode, signal, stderr }: ToolExit, doing: string): AppError | null {
+  return exitCode === 0
+    ? null
+    : new AppError(
+        'FILE_CORRUPTION',
+        `The stored file could not be ${doing} to its end: ${stderr.trim() || `ended by ${signal}`}`,
+      );
+}
+
+async function finish(steps: readonly Promise<AppError | null>[], feeding: Promise<void>): Promise<void> {
+  for (const step of steps) {
+    const failure = await step;
+    if (failure !== null) {
+      throw failure;
+    }
+  }
+  await feeding.catch((error: unknown) => {
+    throw error instanceof AppError
+      ? error
+      : new AppError('FILE_CORRUPTION', `The stored file could not be read to its end: ${String(error)}`);
+  });
+}
