@@ -1,6 +1,6 @@
 /** Backups over HTTP: requests, rows and the manifest. */
 import { type Static, Type } from '@sinclair/typebox';
-import { Count, ListOf, Nullable, OneOf, pageQuery, Timestamp } from './schema.ts';
+import { Count, ListOf, NullOr, Nullable, OneOf, pageQuery, Timestamp } from './schema.ts';
 
 export const backupTypes = ['full', 'schema', 'selective'] as const;
 export const backupSources = ['manual', 'scheduled', 'pre_restore', 'imported'] as const;
@@ -36,8 +36,12 @@ const Selection = (what: string, byDefault: string[]) =>
   );
 
 /** A label a person reads, never part of a path. */
-const Tag = Type.String({ minLength: 1, maxLength: 100, pattern: '^(?!.*\\.\\.)[^/\\\\\\u0000-\\u001f]+$' });
-const DisplayName = Type.String({
+export const Tag = Type.String({
+  minLength: 1,
+  maxLength: 100,
+  pattern: '^(?!.*\\.\\.)[^/\\\\\\u0000-\\u001f]+$',
+});
+export const DisplayName = Type.String({
   minLength: 1,
   maxLength: 255,
   pattern: '^[^\\u0000-\\u001f]*[^\\u0000-\\u001f\\s][^\\u0000-\\u001f]*$',
@@ -53,11 +57,15 @@ export const BackupEncryption = Type.Object({
   recipients: Type.Array(AgeRecipient, { minItems: 1 }),
 });
 export type BackupEncryption = Static<typeof BackupEncryption>;
+export const Description = Type.String({ maxLength: 10_000, pattern: '^[^\\u0000]*$' });
+export const ExpiresAt = NullOr(
+  Type.String({ format: 'date-time', description: 'When the backup may be removed by itself; null: never' }),
+);
 
 export const CreateBackup = Type.Object(
   {
     displayName: DisplayName,
-    description: Type.Optional(Type.String({ maxLength: 10_000, pattern: '^[^\\u0000]*$' })),
+    description: Type.Optional(Description),
     backupType: Type.Optional(OneOf(backupTypes)),
     backupFormat: Type.Optional(
       OneOf(['custom'], 'The PostgreSQL archive format; further formats are not offered yet'),
@@ -102,6 +110,8 @@ export const CreateBackup = Type.Object(
       }),
     ),
     isProtected: Type.Optional(Type.Boolean({ default: false })),
+    /** Left out: after default_retention_days of the settings. */
+    expiresAt: Type.Optional(ExpiresAt),
     databaseId: Type.Optional(
       Type.Integer({
         minimum: 1,

@@ -1,6 +1,7 @@
 /** The registry of databases over HTTP. Passwords go in and never come out. */
 import { type Static, Type } from '@sinclair/typebox';
-import { Count, ListOf, NullOr, Nullable, OneOf, pageQuery, Timestamp } from './schema.ts';
+import { Tag } from './backups.ts';
+import { Count, ListOf, NullOr, Nullable, OneOf, pageQuery, StorageLocation, Timestamp } from './schema.ts';
 
 export const databaseSslModes = [
   'disable',
@@ -19,7 +20,6 @@ const EntryName = Type.String({
   pattern: '^[^\\u0000-\\u001f\\u007f]*[^\\u0000-\\u001f\\u007f\\s][^\\u0000-\\u001f\\u007f]*$',
   description: 'What people call it',
 });
-const Tag = Type.String({ minLength: 1, maxLength: 100, pattern: '^(?!.*\\.\\.)[^/\\\\\\u0000-\\u001f]+$' });
 
 export const DatabaseInput = Type.Object(
   {
@@ -60,6 +60,7 @@ export const DatabaseInput = Type.Object(
         }),
       ),
     ),
+    storageLocation: Type.Optional(NullOr(StorageLocation)),
     tags: Type.Optional(Type.Array(Tag, { maxItems: 50, uniqueItems: true, default: [] })),
   },
   { additionalProperties: false },
@@ -77,6 +78,7 @@ export const DatabaseView = Type.Object(
     hasPassword: Type.Boolean(),
     sslMode: OneOf(databaseSslModes),
     sslRootCert: Nullable(Type.String()),
+    storageLocation: Nullable(Type.String({ description: "Of its backups; null: the settings'" })),
     tags: Type.Array(Type.String()),
     origin: OneOf(
       databaseOrigins,

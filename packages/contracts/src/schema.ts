@@ -15,6 +15,14 @@ export const NullOr = <T extends TSchema>(schema: T) => Type.Union([Type.Null(),
 export const OneOf = <const T extends readonly string[]>(values: T, description?: string) =>
   Type.Unsafe<T[number]>({ type: 'string', enum: [...values], ...(description ? { description } : {}) });
 
+/** Where backups are kept. Credentials never stand in it: they come from the environment of the services. */
+export const StorageLocation = Type.String({
+  minLength: 1,
+  maxLength: 4096,
+  pattern: '^(/|file:///|s3://[a-z0-9])[^\\u0000-\\u001f]*$',
+  description: 'An absolute folder, or s3://bucket/prefix',
+});
+
 /** A row id as it arrives in a path: 1 to 2147483647, decimal digits alone (no "1e9", no sign). */
 export const IdParam = Type.Object(
   { id: Type.String({ pattern: '^[1-9][0-9]{0,9}$' }) },

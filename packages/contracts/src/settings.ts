@@ -1,7 +1,7 @@
 /** The settings over HTTP: every column of backup_settings. Durations are in seconds, as the specification has them. */
 import { type Static, Type } from '@sinclair/typebox';
 import { roles } from './permissions.ts';
-import { Count, Nullable, OneOf, Timestamp } from './schema.ts';
+import { Count, Nullable, OneOf, StorageLocation, Timestamp } from './schema.ts';
 
 const day = 86_400;
 const Email = Type.String({ format: 'email', maxLength: 320 });
@@ -12,12 +12,7 @@ const Whole = (minimum: number, maximum: number, description: string) =>
   Type.Integer({ minimum, maximum, description });
 
 const changeable = {
-  storageLocation: Type.String({
-    minLength: 1,
-    maxLength: 4096,
-    pattern: '^(/|s3://[a-z0-9])[^\\u0000-\\u001f]*$',
-    description: 'An absolute folder, or s3://bucket/prefix',
-  }),
+  storageLocation: StorageLocation,
   maxStorageSize: Type.Integer({
     minimum: 1024 * 1024,
     maximum: Number.MAX_SAFE_INTEGER,

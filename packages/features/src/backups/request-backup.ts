@@ -7,7 +7,7 @@ import { canonicalJson } from '@holdfast/platform/crypto/canonical-json';
 import type { SecretBox } from '@holdfast/platform/crypto/secret-box';
 import type { EntityManager, QueryDeepPartialEntity } from 'typeorm';
 import { type Actor, recordAudit } from '../audit/index.ts';
-import { findDatabase } from '../databases/index.ts';
+import { holdDatabase } from '../databases/index.ts';
 import { enqueueAttempt, publishOperationEvent, type RequestDeps } from '../operations/index.ts';
 import { readSettings } from '../settings/index.ts';
 import type { StorageTargets } from '../storage/index.ts';
@@ -16,6 +16,7 @@ import { checkRequestedTarget } from './backup-storage.ts';
 import { type BackupNaming, backupFilename, backupPath } from './backup-path.ts';
 import { checkRequest } from './check-request.ts';
 import { checkLiveSelection, requestedSelection } from './live-selection.ts';
+import { chooseExpiry } from './choose-expiry.ts';
 
 export interface RequestBackupDeps extends RequestDeps {
   readonly storage: StorageTargets;
@@ -129,7 +130,7 @@ async function insertBackup(
   manager: EntityManager,
   { input, actor }: { input: CreateBackup; actor: Actor },
 ): Promise<number> {
-  const database = await findDatabase(manager, input.databaseId);
+  const database = await holdDatabase(manager, input.databaseId);
   const settings = await readSettings(manager);
   const backupType = input.backupType ?? 'full';
   const compressionType = input.compressionType ?? 'gzip';
@@ -154,6 +155,7 @@ async function insertBackup(
     includeRolePasswords: input.includeRolePasswords ?? false,
     tags: input.tags ?? [],
     isProtected: input.isProtected ?? false,
+    expiresAt: chooseExpiry(input.expiresAt, settings.defaultRetentionDays, deps.clock.now()),
     createdBy: actor.userId,
     storageTarget:
       input.storageTarget === undefined

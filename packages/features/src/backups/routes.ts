@@ -11,6 +11,7 @@ import { AppError } from '@holdfast/contracts/errors';
 import { Manifest } from '@holdfast/contracts/manifest';
 import { OperationProgress } from '@holdfast/contracts/operations';
 import { IdParam } from '@holdfast/contracts/schema';
+import { UpdateBackup } from '@holdfast/contracts/update-backup';
 import { Type } from '@sinclair/typebox';
 import { type DataSource, Not } from 'typeorm';
 import { actorOf, identityOf } from '../auth/index.ts';
@@ -19,7 +20,10 @@ import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { presentBackup } from './backup.presenter.ts';
 import { deleteBackup } from './delete-backup.ts';
 import { listBackups } from './list-backups.ts';
+import type { CoverageDeps } from './report-coverage.ts';
+import { reportRoutes } from './report.routes.ts';
 import { type RequestBackupDeps, requestBackup } from './request-backup.ts';
+import { updateBackup } from './update-backup.ts';
 
 const tags = ['backups'];
 const IdempotencyKey = Type.Object({
@@ -28,7 +32,12 @@ const IdempotencyKey = Type.Object({
   ),
 });
 
-export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps> = async (app, deps) => {
+export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps & CoverageDeps> = async (
+  app,
+  deps,
+) => {
+  await app.register(reportRoutes, { ...deps, prefix: '' });
+
   app.get(
     '/backups',
     {
@@ -123,6 +132,22 @@ export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps> = async 
       reply.code(202);
       return { backupId: row.id, message: 'The backup is being cancelled.' };
     },
+  );
+
+  app.patch(
+    '/backups/:id',
+    {
+      config: { permission: 'backups.update' },
+      schema: {
+        tags,
+        summary: 'Change name, description, tags, protection or expiry of a backup',
+        params: IdParam,
+        body: UpdateBackup,
+        response: { 200: BackupView },
+      },
+    },
+    async (request) =>
+      presentBackup(await updateBackup(deps, parseId(request.params.id), request.body, actorOf(request))),
   );
 
   app.delete(

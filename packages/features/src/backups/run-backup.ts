@@ -25,9 +25,11 @@ import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { chooseStorage } from './backup-storage.ts';
 import { buildManifest } from './build-manifest.ts';
 import { checkSpace } from './check-space.ts';
+import { checkSource } from './check-source.ts';
 import { estimateRawBytes } from './estimate-raw-bytes.ts';
 import { estimateStoredBytes } from './estimate-stored-bytes.ts';
 import { manifestPath, signManifest } from './manifest-file.ts';
+import { noteWarnings } from './note-warnings.ts';
 import { storedArchive } from './stored-archive.ts';
 
 const steps = {
@@ -116,7 +118,7 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
     signal: context.signal,
     onBytes: (bytes) => progress.meter.addBytes(bytes),
   });
-  return async () => {
+  return async (manager) => {
     await deps.reached('backup-publishing');
     await publish(parts, [manifestPartial, parts.partial]);
     return {
@@ -129,7 +131,7 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
       metadata: {
         tableBytes: resolved.tableBytes,
         isListed,
-        ...(warnings.length === 0 ? {} : { warnings }),
+        ...(await noteWarnings(manager, row, { ...written, warnings })),
       },
       manifest,
       proof_level: 'stored',
@@ -158,6 +160,8 @@ async function dump(
   try {
     const client = chooseClient(await deps.findClients(), snapshot.facts.serverVersion);
     const resolved = await resolveSelection(snapshot.session, row);
+    const selection = { ...resolved.selection, isSchemaOnly: row.backupType === 'schema' };
+    await checkSource(deps.source, snapshot.session, selection);
     const rawBytes = await estimate(context, row, resolved);
     const neededBytes = await estimateStoredBytes(deps.source.manager, row, rawBytes);
     await checkSpace(context, { row, storage, neededBytes });
@@ -167,7 +171,7 @@ async function dump(
         client,
         address,
         connect,
-        selection: { ...resolved.selection, isSchemaOnly: row.backupType === 'schema' },
+        selection,
         lockWaitTimeoutMs: settings.lockWaitTimeout * 1000,
         snapshot: snapshot.snapshotId,
       }),

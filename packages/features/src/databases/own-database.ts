@@ -1,6 +1,10 @@
 /** Holdfast's own metadata database is never a target: a restore of it would erase the record of that very restore. */
 import { AppError } from '@holdfast/contracts/errors';
-import { isSameDatabase, readDatabaseIdentity } from '@holdfast/platform/pgtools/database-identity';
+import {
+  type DatabaseIdentity,
+  isSameDatabase,
+  readDatabaseIdentity,
+} from '@holdfast/platform/pgtools/database-identity';
 import type { DatabaseSession } from '@holdfast/platform/pgtools/database-session';
 import type { DataSource, EntityManager } from 'typeorm';
 
@@ -12,14 +16,18 @@ export async function refuseOwnDatabase(
   metadata: DataSource | EntityManager,
   session: DatabaseSession,
 ): Promise<void> {
-  const own = await readDatabaseIdentity(async <Row>(sql: string) => {
-    const [row] = (await metadata.query(sql)) as [Row];
-    return row;
-  });
+  const own = await readOwnIdentity(metadata);
   const target = await readDatabaseIdentity((sql) => session.queryOne(sql));
   if (isSameDatabase(own, target)) {
     throw ownDatabaseError();
   }
+}
+
+export async function readOwnIdentity(metadata: DataSource | EntityManager): Promise<DatabaseIdentity> {
+  return await readDatabaseIdentity(async <Row>(sql: string) => {
+    const [row] = (await metadata.query(sql)) as [Row];
+    return row;
+  });
 }
 
 export function ownDatabaseError(): AppError {

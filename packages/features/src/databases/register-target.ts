@@ -110,7 +110,15 @@ async function insert(
   manager: EntityManager,
   columns: Omit<
     DatabaseRow,
-    'id' | 'name' | 'tags' | 'createdBy' | 'updatedBy' | 'createdAt' | 'updatedAt' | 'deletedAt'
+    | 'id'
+    | 'name'
+    | 'storageLocation'
+    | 'tags'
+    | 'createdBy'
+    | 'updatedBy'
+    | 'createdAt'
+    | 'updatedAt'
+    | 'deletedAt'
   >,
 ): Promise<number> {
   const isTaken = await manager.existsBy(DatabaseEntity, { name: columns.databaseName, deletedAt: IsNull() });

@@ -98,6 +98,7 @@ function complete(input: DatabaseInput) {
     port: input.port ?? 5432,
     sslMode: input.sslMode ?? ('prefer' as const),
     sslRootCert: input.sslRootCert ?? null,
+    storageLocation: input.storageLocation ?? null,
     tags: input.tags ?? [],
   };
 }
