@@ -131,6 +131,8 @@ export const BackupView = Type.Object(
     storageTarget: Type.String(),
     proofLevel: Nullable(OneOf(proofLevels)),
     provedAt: Nullable(Timestamp),
+    damagedAt: Nullable(Timestamp),
+    damage: Nullable(Type.String({ description: 'What the last reading of the stored file found wrong' })),
   },
   { $id: 'Backup' },
 );

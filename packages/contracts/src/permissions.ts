@@ -21,6 +21,10 @@ export const permissions = {
   /** The creator of a backup may cancel it too: the command checks that. */
   'backups.cancel': 'settings:allowed_backup_roles',
   'backups.delete': 'admin',
+  'backups.verify': 'admin',
+  'backups.download': 'admin',
+  /** The link itself is the right; whose it is must still have it. */
+  'downloads.follow-link': 'anyone',
   'drills.create': 'admin',
   'drills.read': 'mod',
 } as const satisfies Record<string, Rule>;

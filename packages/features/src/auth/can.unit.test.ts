@@ -22,6 +22,9 @@ describe('can', () => {
       'backups.create': ['mod', 'admin', 'super-admin'],
       'backups.cancel': ['mod', 'admin', 'super-admin'],
       'backups.delete': ['admin', 'super-admin'],
+      'backups.verify': ['admin', 'super-admin'],
+      'backups.download': ['admin', 'super-admin'],
+      'downloads.follow-link': everyone,
       'drills.create': ['admin', 'super-admin'],
       'drills.read': ['mod', 'admin', 'super-admin'],
     });

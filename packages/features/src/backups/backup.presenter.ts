@@ -12,6 +12,7 @@ export function presentBackup(row: BackupRow): BackupView {
     expiresAt,
     scheduledFor,
     provedAt,
+    damagedAt,
     manifest: _manifest,
     deletedAt: _deletedAt,
     ...same
@@ -24,5 +25,6 @@ export function presentBackup(row: BackupRow): BackupView {
     expiresAt: iso(expiresAt),
     scheduledFor: iso(scheduledFor),
     provedAt: iso(provedAt),
+    damagedAt: iso(damagedAt),
   };
 }

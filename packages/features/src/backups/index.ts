@@ -3,4 +3,6 @@ export { BackupEntity, type BackupRow } from './backup.entity.ts';
 export { enqueueDeletion } from './delete-backup.ts';
 export { isManifestAuthentic, manifestPath } from './manifest-file.ts';
 export type { RequestBackupDeps } from './request-backup.ts';
-export { countObjects } from './build-manifest.ts';
+export { compareContents } from './compare-contents.ts';
+export { findCompletedBackup } from './find-completed-backup.ts';
+export { VerificationEntity } from './verifications/verification.entity.ts';

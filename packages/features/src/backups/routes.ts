@@ -19,7 +19,9 @@ import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { presentBackup } from './backup.presenter.ts';
 import { deleteBackup } from './delete-backup.ts';
 import { listBackups } from './list-backups.ts';
+import { parseBackupId } from './parse-backup-id.ts';
 import { type RequestBackupDeps, requestBackup } from './request-backup.ts';
+import { verificationRoutes } from './verifications/verification-routes.ts';
 
 const tags = ['backups'];
 const IdempotencyKey = Type.Object({
@@ -29,6 +31,8 @@ const IdempotencyKey = Type.Object({
 });
 
 export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps> = async (app, deps) => {
+  await app.register(verificationRoutes, { ...deps, prefix: '' });
+
   app.get(
     '/backups',
     {
@@ -86,7 +90,7 @@ export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps> = async 
       },
     },
     async (request) =>
-      await readCurrentProgress(deps, { kind: 'backup', id: String(parseId(request.params.id)) }),
+      await readCurrentProgress(deps, { kind: 'backup', id: String(parseBackupId(request.params.id)) }),
   );
 
   app.get(
@@ -97,7 +101,7 @@ export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps> = async 
     },
     async (request) => {
       const row = await deps.source.manager.findOne(BackupEntity, {
-        where: { id: parseId(request.params.id), status: Not('deleted') },
+        where: { id: parseBackupId(request.params.id), status: Not('deleted') },
         select: { id: true, manifest: true },
       });
       if (row?.manifest == null) {
@@ -132,7 +136,7 @@ export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps> = async 
       schema: { tags, summary: 'Delete a backup', params: IdParam, response: { 202: BackupAccepted } },
     },
     async (request, reply) => {
-      const backupId = parseId(request.params.id);
+      const backupId = parseBackupId(request.params.id);
       await deleteBackup(deps, backupId, actorOf(request));
       reply.code(202);
       return { backupId, message: 'The backup is being deleted.' };
@@ -140,19 +144,11 @@ export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps> = async 
   );
 };
 
-const largestId = 2_147_483_647;
-
-/** Ids beyond the column's range name no backup. */
-function parseId(text: string): number {
-  const id = Number(text);
-  if (id > largestId) {
-    throw new AppError('BACKUP_NOT_FOUND', `There is no backup ${text}.`);
-  }
-  return id;
-}
-
 async function findBackup(source: DataSource, idText: string): Promise<BackupRow> {
-  const row = await source.manager.findOneBy(BackupEntity, { id: parseId(idText), status: Not('deleted') });
+  const row = await source.manager.findOneBy(BackupEntity, {
+    id: parseBackupId(idText),
+    status: Not('deleted'),
+  });
   if (row === null) {
     throw new AppError('BACKUP_NOT_FOUND', `There is no backup ${idText}.`);
   }

@@ -10,6 +10,27 @@ export interface StorageLocation {
 export interface StoredFile {
   readonly path: string;
   readonly sizeBytes: number;
+  readonly modifiedAt: Date;
+  /** Another one where the content may be another: who has read this version need not read it again to know it. */
+  readonly version: string;
+}
+
+/** Both ends are part of it. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A file that is read piece by piece into buffers that are used again: no copy, nothing for the collector. */
+export interface PieceReader {
+  /** What was opened, whatever has its name meanwhile. */
+  readonly file: StoredFile;
+  /**
+   * Null behind the last. A piece is good until the next but one is asked for.
+   * @throws AppError FILE_CORRUPTION where the file ends early
+   */
+  next(): Promise<Uint8Array | null>;
+  close(): Promise<void>;
 }
 
 /** What an attempt writes before it has its final name. */
@@ -37,7 +58,9 @@ export interface StorageDriver {
   removePartial(partial: PartialFile): Promise<void>;
   listPartials(): Promise<PartialFile[]>;
   /** @throws AppError BACKUP_NOT_FOUND where nothing, a link or a folder lies under the name. */
-  open(path: string): Promise<Readable>;
+  open(path: string, range?: ByteRange): Promise<Readable>;
+  /** Where the target can read into given buffers; `openPieces` makes the same of `open` where it can't. */
+  openPieces?(path: string, range?: ByteRange): Promise<PieceReader>;
   stat(path: string): Promise<StoredFile | null>;
   /** Removing what does not exist is no error. */
   remove(path: string): Promise<void>;

@@ -4,7 +4,15 @@ import { type FileHandle, link, lstat, mkdir, open, readdir, unlink } from 'node
 import path from 'node:path';
 import { type Readable, Writable } from 'node:stream';
 import { AppError, type ErrorCode } from '@holdfast/contracts/errors';
-import type { PartialFile, StorageDriver, StorageLocation, StoredFile } from '../storage-driver.ts';
+import type {
+  ByteRange,
+  PartialFile,
+  PieceReader,
+  StorageDriver,
+  StorageLocation,
+  StoredFile,
+} from '../storage-driver.ts';
+import { describeStats, readPieces } from './local-pieces.ts';
 
 const readChunkBytes = 256 * 1024;
 const partialName = /^\.(.+)\.(\d+)\.partial$/;
@@ -55,14 +63,18 @@ export class LocalStorage implements StorageDriver {
     await removeFile(this.#partialPath(partial));
   }
 
-  async open(filePath: string): Promise<Readable> {
-    return await openFile(this.#resolve(filePath), filePath);
+  async open(filePath: string, range?: ByteRange): Promise<Readable> {
+    return await openFile(this.#resolve(filePath), filePath, range);
+  }
+
+  async openPieces(filePath: string, range?: ByteRange): Promise<PieceReader> {
+    return await readPieces(await openHandle(this.#resolve(filePath), filePath), filePath, range);
   }
 
   async stat(filePath: string): Promise<StoredFile | null> {
     try {
-      const stats = await lstat(this.#resolve(filePath));
-      return stats.isFile() ? { path: filePath, sizeBytes: stats.size } : null;
+      const stats = await lstat(this.#resolve(filePath), { bigint: true });
+      return stats.isFile() ? describeStats(filePath, stats) : null;
     } catch (error) {
       if (isMissing(error)) {
         return null;
@@ -111,7 +123,12 @@ export class LocalStorage implements StorageDriver {
   }
 }
 
-async function openFile(file: string, name: string): Promise<Readable> {
+async function openFile(file: string, name: string, range?: ByteRange): Promise<Readable> {
+  const handle = await openHandle(file, name);
+  return handle.createReadStream({ highWaterMark: readChunkBytes, ...range });
+}
+
+async function openHandle(file: string, name: string): Promise<FileHandle> {
   try {
     // O_NOFOLLOW: somebody may have put a link where the file was.
     const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW);
@@ -119,7 +136,7 @@ async function openFile(file: string, name: string): Promise<Readable> {
       await handle.close();
       throw new AppError('BACKUP_NOT_FOUND', `${name} is not a file.`);
     }
-    return handle.createReadStream({ highWaterMark: readChunkBytes });
+    return handle;
   } catch (error) {
     throw classify(error, `Opening ${name} failed`);
   }
