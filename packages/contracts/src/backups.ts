@@ -200,6 +200,8 @@ export const BackupView = Type.Object(
     ),
     proofLevel: Nullable(OneOf(proofLevels)),
     provedAt: Nullable(Timestamp),
+    damagedAt: Nullable(Timestamp),
+    damage: Nullable(Type.String({ description: 'What the last reading of the stored file found wrong' })),
   },
   { $id: 'Backup' },
 );
