@@ -22,6 +22,10 @@ export const permissions = {
   'backups.cancel': 'settings:allowed_backup_roles',
   'backups.update': 'admin',
   'backups.delete': 'admin',
+  'backups.verify': 'admin',
+  'backups.download': 'admin',
+  /** The link itself is the right; whose it is must still have it. */
+  'downloads.follow-link': 'anyone',
   'drills.create': 'admin',
   'drills.read': 'mod',
   'databases.read': 'admin',

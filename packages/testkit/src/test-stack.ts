@@ -4,6 +4,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { BackupView, CreateBackup } from '@holdfast/contracts/backups';
 import type { DrillView } from '@holdfast/contracts/drills';
+import type { VerificationView } from '@holdfast/contracts/verifications';
 import { createTestDatabase, queryOnce, type Template, type TestDatabase } from './databases.ts';
 import { TestClient } from './test-client.ts';
 import { TestProcess } from './test-process.ts';
@@ -123,13 +124,19 @@ export class TestStack {
     return await client.get<DrillView>(`/drills/${operationId}`);
   }
 
+  async verify(client: TestClient, backupId: number): Promise<VerificationView> {
+    const { operationId } = await client.post<{ operationId: string }>(`/backups/${backupId}/verify`);
+    await this.untilStatus('verifications', operationId, ended);
+    return await client.get<VerificationView>(`/verifications/${operationId}`);
+  }
+
   /** Looks at the row itself: asking the API so often would meet its rate limit. */
   async untilStatus(
-    table: 'admin_backups' | 'drills',
+    table: 'admin_backups' | 'drills' | 'verifications',
     id: number | string,
     statuses: readonly string[],
   ): Promise<string> {
-    const key = table === 'drills' ? 'operation_id' : 'id';
+    const key = table === 'admin_backups' ? 'id' : 'operation_id';
     return await until(async () => {
       const [row] = await this.metadata.query<{ status: string }>(
         `SELECT status FROM ${table} WHERE ${key} = $1`,

@@ -2,7 +2,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '@holdfast/contracts/errors';
 import type { OperationRef } from '@holdfast/contracts/operations';
-import { removeDeletedBackup, runBackup, sweepPartials } from '@holdfast/features/backups/jobs';
+import {
+  removeDeletedBackup,
+  runBackup,
+  runVerification,
+  sweepPartials,
+} from '@holdfast/features/backups/jobs';
 import { HeartbeatObserver, reconcile } from '@holdfast/features/health/index';
 import { HandBackError } from '@holdfast/features/operations/index';
 import { runOperation } from '@holdfast/features/operations/jobs';
@@ -27,6 +32,8 @@ export function createWorker(deps: WorkerDeps): HoldfastWorker {
       runOperation(deps, { ref: { kind: 'backup', id: String(backupId) }, attempt, run: runBackup }, signal),
     'run-drill': ({ operationId, attempt }, signal) =>
       runOperation(deps, { ref: { kind: 'drill', id: operationId }, attempt, run: runDrill }, signal),
+    'run-verification': ({ operationId, attempt }, signal) =>
+      runOperation(deps, { ref: { kind: 'verify', id: operationId }, attempt, run: runVerification }, signal),
     'delete-backup': async ({ backupId }) => {
       await removeDeletedBackup(deps, backupId);
       return undefined;

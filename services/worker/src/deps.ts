@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { AuditLogEntity } from '@holdfast/features/audit/index';
 import { UserEntity } from '@holdfast/features/auth/index';
-import { BackupEntity } from '@holdfast/features/backups/index';
+import { BackupEntity, VerificationEntity } from '@holdfast/features/backups/index';
 import { DatabaseEntity } from '@holdfast/features/databases/index';
 import { type OperationDeps, RunningOperations } from '@holdfast/features/operations/index';
 import { DrillEntity } from '@holdfast/features/restores/index';
@@ -37,6 +37,7 @@ const entities: EntitySchema[] = [
   DatabaseEntity,
   DrillEntity,
   SettingsEntity,
+  VerificationEntity,
 ];
 
 export function createWorkerDeps(config: Config, logger: Logger): WorkerDeps {

@@ -5,6 +5,7 @@ import type { archiveTasks } from './tasks.ts';
 export { listStoredArchive } from './list-stored-archive.ts';
 export { openDecoded, type StoredArchive } from './open-decoded.ts';
 export { openStored, type StoredSource } from './stored-source.ts';
+export { type FoundArchive, verifyStored } from './verify-stored.ts';
 export type { WrittenArchive } from './write-archive.ts';
 
 export type ArchiveThread = TaskThread<typeof archiveTasks>;

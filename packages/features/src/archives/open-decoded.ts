@@ -7,7 +7,7 @@ import { AppError } from '@holdfast/contracts/errors';
 import { decompressorCommand } from '@holdfast/platform/bytes/compressor';
 import { decryptorCommand, type Identities } from '@holdfast/platform/bytes/encryptor';
 import type { ToolExit } from '@holdfast/platform/process/run-tool';
-import { startFilters } from '@holdfast/platform/process/start-filters';
+import { type FilterCommand, startFilters } from '@holdfast/platform/process/start-filters';
 import { openStored, type StoredSource } from './stored-source.ts';
 
 export interface StoredArchive extends StoredSource {
@@ -29,14 +29,22 @@ export interface DecodedArchive {
   close(): Promise<void>;
 }
 
+/** Undoes encryption first, as it was done last. */
+export async function decoderCommands({
+  encryption,
+  compression,
+}: StoredArchive): Promise<{ doing: string; command: FilterCommand }[]> {
+  return [
+    ...(encryption === null
+      ? []
+      : [{ doing: 'decrypted', command: await decryptorCommand(encryption.identities) }]),
+    { doing: 'decompressed', command: await decompressorCommand(compression) },
+  ].flatMap(({ doing, command }) => (command === null ? [] : [{ doing, command }]));
+}
+
 /** @throws AppError BACKUP_NOT_FOUND, INVALID_CONFIG without an identity, and what the storage says */
 export async function openDecoded(archive: StoredArchive): Promise<DecodedArchive> {
-  const commands = [
-    ...(archive.encryption === null
-      ? []
-      : [{ doing: 'decrypted', command: await decryptorCommand(archive.encryption.identities) }]),
-    { doing: 'decompressed', command: await decompressorCommand(archive.compression) },
-  ].flatMap(({ doing, command }) => (command === null ? [] : [{ doing, command }]));
+  const commands = await decoderCommands(archive);
   const stored = await openStored(archive);
   if (commands.length === 0) {
     return {

@@ -2,6 +2,7 @@
 import { hashStored } from './hash-stored.ts';
 import { inspectDump } from './inspect-dump.ts';
 import { restoreStored } from './restore-stored.ts';
+import { verifyStored } from './verify-stored.ts';
 import { writeArchive } from './write-archive.ts';
 
-export const archiveTasks = { writeArchive, hashStored, restoreStored, inspectDump };
+export const archiveTasks = { writeArchive, hashStored, restoreStored, inspectDump, verifyStored };

@@ -73,6 +73,9 @@ export interface BackupRow {
   manifest: Manifest | null;
   proofLevel: ProofLevel | null;
   provedAt: Date | null;
+  /** When its file was found damaged, and how; null again once a verification finds it whole. */
+  damagedAt: Date | null;
+  damage: string | null;
   deletedAt: Date | null;
 }
 
@@ -129,6 +132,8 @@ export const BackupEntity = new EntitySchema<BackupRow>({
     manifest: { ...nullable(json('manifest')), select: false },
     proofLevel: nullable(text('proof_level')),
     provedAt: nullable(timestamp('proved_at')),
+    damagedAt: nullable(timestamp('damaged_at')),
+    damage: nullable(text('damage')),
     deletedAt: nullable(timestamp('deleted_at')),
   },
 });

@@ -6,3 +6,6 @@ export { isManifestAuthentic, manifestPath } from './manifest-file.ts';
 export type { RequestBackupDeps } from './request-backup.ts';
 export { storedArchive } from './stored-archive.ts';
 export { countObjects, isPartial } from './build-manifest.ts';
+export { compareContents } from './compare-contents.ts';
+export { findCompletedBackup } from './find-completed-backup.ts';
+export { VerificationEntity } from './verifications/verification.entity.ts';

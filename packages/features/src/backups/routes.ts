@@ -22,8 +22,10 @@ import { deleteBackup } from './delete-backup.ts';
 import { listBackups } from './list-backups.ts';
 import type { CoverageDeps } from './report-coverage.ts';
 import { reportRoutes } from './report.routes.ts';
+import { parseBackupId } from './parse-backup-id.ts';
 import { type RequestBackupDeps, requestBackup } from './request-backup.ts';
 import { updateBackup } from './update-backup.ts';
+import { verificationRoutes } from './verifications/verification-routes.ts';
 
 const tags = ['backups'];
 const IdempotencyKey = Type.Object({
@@ -37,6 +39,7 @@ export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps & Coverag
   deps,
 ) => {
   await app.register(reportRoutes, { ...deps, prefix: '' });
+  await app.register(verificationRoutes, { ...deps, prefix: '' });
 
   app.get(
     '/backups',
@@ -95,7 +98,7 @@ export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps & Coverag
       },
     },
     async (request) =>
-      await readCurrentProgress(deps, { kind: 'backup', id: String(parseId(request.params.id)) }),
+      await readCurrentProgress(deps, { kind: 'backup', id: String(parseBackupId(request.params.id)) }),
   );
 
   app.get(
@@ -106,7 +109,7 @@ export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps & Coverag
     },
     async (request) => {
       const row = await deps.source.manager.findOne(BackupEntity, {
-        where: { id: parseId(request.params.id), status: Not('deleted') },
+        where: { id: parseBackupId(request.params.id), status: Not('deleted') },
         select: { id: true, manifest: true },
       });
       if (row?.manifest == null) {
@@ -147,7 +150,9 @@ export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps & Coverag
       },
     },
     async (request) =>
-      presentBackup(await updateBackup(deps, parseId(request.params.id), request.body, actorOf(request))),
+      presentBackup(
+        await updateBackup(deps, parseBackupId(request.params.id), request.body, actorOf(request)),
+      ),
   );
 
   app.delete(
@@ -157,7 +162,7 @@ export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps & Coverag
       schema: { tags, summary: 'Delete a backup', params: IdParam, response: { 202: BackupAccepted } },
     },
     async (request, reply) => {
-      const backupId = parseId(request.params.id);
+      const backupId = parseBackupId(request.params.id);
       await deleteBackup(deps, backupId, actorOf(request));
       reply.code(202);
       return { backupId, message: 'The backup is being deleted.' };
@@ -165,19 +170,11 @@ export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps & Coverag
   );
 };
 
-const largestId = 2_147_483_647;
-
-/** Ids beyond the column's range name no backup. */
-function parseId(text: string): number {
-  const id = Number(text);
-  if (id > largestId) {
-    throw new AppError('BACKUP_NOT_FOUND', `There is no backup ${text}.`);
-  }
-  return id;
-}
-
 async function findBackup(source: DataSource, idText: string): Promise<BackupRow> {
-  const row = await source.manager.findOneBy(BackupEntity, { id: parseId(idText), status: Not('deleted') });
+  const row = await source.manager.findOneBy(BackupEntity, {
+    id: parseBackupId(idText),
+    status: Not('deleted'),
+  });
   if (row === null) {
     throw new AppError('BACKUP_NOT_FOUND', `There is no backup ${idText}.`);
   }

@@ -61,6 +61,11 @@ export class ArchiveInspector implements Inspector {
     return this.#state === 'head' ? null : this.#head.entries;
   }
 
+  /** Where in the archive the table of contents ends, or how far it has been understood. */
+  get headBytes(): number {
+    return this.#head.offset;
+  }
+
   /** `schema.table` whose rows are passing now. */
   get currentTable(): string | null {
     return this.#current?.description === 'TABLE DATA' ? nameOf(this.#current) : null;

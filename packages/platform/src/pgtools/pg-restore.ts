@@ -45,3 +45,14 @@ export async function startPgRestoreList(client: ClientPrograms): Promise<Runnin
     stdout: 'pipe',
   });
 }
+
+/** Reads the archive on standard input to the end of its last data block, and keeps nothing of it. */
+export function pgRestoreReadCommand(client: ClientPrograms): ToolCommand {
+  return {
+    program: client.pgRestore,
+    args: ['--format=custom', '--file=/dev/null'],
+    env: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8' },
+    stdin: 'pipe',
+    stdout: 'ignore',
+  };
+}
