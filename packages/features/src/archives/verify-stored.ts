@@ -151,7 +151,8 @@ class ArchiveReading {
       const cause = `It could not be ${broken.doing} behind ${this.#inspector.bytesRead} bytes of the archive (${broken.said}).`;
       this.#damage = this.#damage === null ? cause : `${cause} ${this.#damage}`;
     } else if (this.#damage === null && read.exitCode !== 0) {
-      this.#damage = `pg_restore could not read it to its end: ${read.stderr.trim()}`;
+      // The inspector has followed every block of data to its end, so what is left is what stands before them.
+      this.#damage = `pg_restore could not read it to its end, by what stands before offset ${this.#inspector.headBytes}, in the header or the table of contents: ${read.stderr.trim()}`;
     }
     return {
       contents: this.#damage === null ? contents : null,
