@@ -39,6 +39,13 @@ describe('a server newer than every client', () => {
   ])('fails with VERSION_MISMATCH before a byte is stored, %s', async (_what, isLying, words) => {
     stack = await TestStack.create({ targetUrl: postgres.url('app') });
     const { client } = await stack.startApi();
+    if (!isLying) {
+      expect(await client.post('/databases/1/test')).toMatchObject({
+        isUsable: false,
+        client: null,
+        problems: [{ code: 'VERSION_MISMATCH', detail: expect.stringMatching(words) }],
+      });
+    }
     await stack.startWorker(
       isLying ? { HOLDFAST_PG_BIN_DIRS: await fakeClientDir(stack.folder, 'warns') } : {},
     );

@@ -131,9 +131,12 @@ describe('coverage', () => {
     expect(findings(await client.get('/coverage'), stack.target?.name as string)).toMatchObject({
       no_full_backup: { cause: expect.stringContaining('schema') },
     });
-    const full = await stack.backUp(client);
+    const full = await stack.backUp(client, { includeGlobals: true });
     const report = await client.get<CoverageReport>('/coverage');
     expect(findings(report, stack.target?.name as string)).not.toHaveProperty('no_full_backup');
+    expect(report.servers.flatMap((server) => server.findings)).not.toContainEqual(
+      expect.objectContaining({ kind: 'globals' }),
+    );
     const covered = report.servers
       .flatMap((server) => server.databases)
       .find(({ databaseId: id }) => id === 1);

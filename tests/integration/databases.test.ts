@@ -297,6 +297,20 @@ describe('the registry of databases', () => {
     });
   });
 
+  it('has a storage of its own for a database, which entries of the environment may be given too', async () => {
+    const made = await register({ storageLocation: stack.storageDir });
+    expect(made.storageLocation).toBe(stack.storageDir);
+    const { password: _password, ...same } = placeOf(stack.target?.url as string);
+    expect(
+      (
+        await client.send('PUT', '/databases/1', {
+          body: { ...same, name: 'The forum', storageLocation: stack.storageDir },
+        })
+      ).body,
+    ).toMatchObject({ storageLocation: stack.storageDir });
+    await remove(made.id);
+  });
+
   describe('tables', () => {
     it('are the live ones, searched, filtered, sorted and paged', async () => {
       const page = async (query: string) =>
@@ -341,6 +355,7 @@ describe('the registry of databases', () => {
     ['a role with a line break', { username: 'a\nb' }, '/username'],
     ['an unknown sslMode', { sslMode: 'maybe' }, '/sslMode'],
     ['a relative certificate file', { sslRootCert: 'ca.pem' }, '/sslRootCert'],
+    ['a relative storage', { storageLocation: 'backups' }, '/storageLocation'],
     ['a tag that climbs', { tags: ['../x'] }, '/tags/0'],
   ])('%s is refused by name, and nothing changes', async (_what, changes, path) => {
     const before = await stack.metadata.query('SELECT * FROM databases');

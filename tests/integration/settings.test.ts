@@ -58,7 +58,8 @@ describe('the settings', () => {
 
   it('are all there, as the specification has them by default', () => {
     expect(defaults).toMatchObject({
-      storageLocation: '/var/backups/degentalk',
+      // As HOLDFAST_STORAGE says, until somebody changes it.
+      storageLocation: expect.stringContaining(stack.storageDir),
       maxStorageSize: 107_374_182_400,
       compressionLevel: 6,
       defaultRetentionDays: 30,
@@ -124,6 +125,8 @@ describe('the settings', () => {
     ['a role twice', { allowedBackupRoles: ['mod', 'mod'] }, '/allowedBackupRoles'],
     ['an address that is none', { defaultNotificationEmails: ['dba'] }, '/defaultNotificationEmails/0'],
     ['a relative folder', { storageLocation: 'backups' }, '/storageLocation'],
+    ['credentials in a URL', { storageLocation: 's3://key:secret@bucket/x' }, '/storageLocation'],
+    ['another protocol', { storageLocation: 'https://bucket/x' }, '/storageLocation'],
     ['a folder with NUL', { storageLocation: '/a\0' }, '/storageLocation'],
     ['10 kB of folder', { storageLocation: `/${'x'.repeat(10_000)}` }, '/storageLocation'],
     ['a prototype', '{"__proto__": {"maxRetries": 1}}', '/'],

@@ -67,7 +67,18 @@ describe('storage statistics', () => {
       byType: { schema: 1 },
     });
     expect(await diskUsage()).toBe(schema.fileSize);
-    const failed = await stack.backUp(client, { backupType: 'selective', includedTables: ['no_such_table'] });
+    const { id: databaseId } = await client.post<{ id: number }>('/databases', {
+      name: 'Away',
+      host: '127.0.0.1',
+      port: 1,
+      databaseName: 'away',
+      username: 'nobody',
+    });
+    const failed = await stack.backUp(client, {
+      databaseId,
+      backupType: 'selective',
+      includedTables: ['anything'],
+    });
     expect(failed.status).toBe('failed');
     expect(await read()).toMatchObject({ totalCount: 2, failedCount: 1, completedCount: 1 });
     expect(await diskUsage()).toBe(schema.fileSize);

@@ -47,6 +47,11 @@ export const DisplayName = Type.String({
   pattern: '^[^\\u0000-\\u001f]*[^\\u0000-\\u001f\\s][^\\u0000-\\u001f]*$',
 });
 
+export const Description = Type.String({ maxLength: 10_000, pattern: '^[^\\u0000]*$' });
+export const ExpiresAt = NullOr(
+  Type.String({ format: 'date-time', description: 'When the backup may be removed by itself; null: never' }),
+);
+
 /** An X25519 recipient of the age format. Public: it only closes, never opens. */
 export const ageRecipientPattern = '^age1[02-9ac-hj-np-z]{58}$';
 const AgeRecipient = Type.String({ pattern: ageRecipientPattern });
@@ -57,10 +62,6 @@ export const BackupEncryption = Type.Object({
   recipients: Type.Array(AgeRecipient, { minItems: 1 }),
 });
 export type BackupEncryption = Static<typeof BackupEncryption>;
-export const Description = Type.String({ maxLength: 10_000, pattern: '^[^\\u0000]*$' });
-export const ExpiresAt = NullOr(
-  Type.String({ format: 'date-time', description: 'When the backup may be removed by itself; null: never' }),
-);
 
 export const CreateBackup = Type.Object(
   {

@@ -15,12 +15,13 @@ export const NullOr = <T extends TSchema>(schema: T) => Type.Union([Type.Null(),
 export const OneOf = <const T extends readonly string[]>(values: T, description?: string) =>
   Type.Unsafe<T[number]>({ type: 'string', enum: [...values], ...(description ? { description } : {}) });
 
-/** Where backups are kept. Credentials never stand in it: they come from the environment of the services. */
 export const StorageLocation = Type.String({
   minLength: 1,
   maxLength: 4096,
-  pattern: '^(/|file:///|s3://[a-z0-9])[^\\u0000-\\u001f]*$',
-  description: 'An absolute folder, or s3://bucket/prefix',
+  // No credentials in it: those are the environment's.
+  pattern:
+    '^(/[^\\u0000-\\u001f]*|file:///[^\\u0000-\\u001f]*|s3://[a-z0-9][a-z0-9.-]*([/?][^\\u0000-\\u001f]*)?)$',
+  description: 'An absolute folder, file:///folder, or s3://bucket/prefix',
 });
 
 /** A row id as it arrives in a path: 1 to 2147483647, decimal digits alone (no "1e9", no sign). */

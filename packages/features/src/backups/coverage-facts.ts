@@ -77,15 +77,21 @@ export interface NewestBackup {
   readonly proofLevel: 'stored' | 'listed' | 'restored' | null;
 }
 
+/** What storage holds of a database. */
 export interface CataloguedDatabase {
   readonly newest: NewestBackup | null;
   readonly newestFullAt: Date | null;
+  /** Of the server's roles and tablespaces, which ride along with a backup that asks for them. */
+  readonly newestGlobalsAt: Date | null;
 }
+
+/** A database without any. */
+export const neverBackedUp: CataloguedDatabase = { newest: null, newestFullAt: null, newestGlobalsAt: null };
 
 /** By database id: the newest completed backup, and when the newest full one was. */
 export async function readNewestBackups(source: DataSource): Promise<Map<number, CataloguedDatabase>> {
   const rows = (await source.query(
-    `SELECT d.id AS "databaseId", newest.*, newest_full.at AS "newestFullAt"
+    `SELECT d.id AS "databaseId", newest.*, newest_full.at AS "newestFullAt", newest_globals.at AS "newestGlobalsAt"
      FROM databases d
      LEFT JOIN LATERAL (
        SELECT id, backup_type AS "backupType", completed_at AS "completedAt", proof_level AS "proofLevel" FROM admin_backups
@@ -93,12 +99,16 @@ export async function readNewestBackups(source: DataSource): Promise<Map<number,
      LEFT JOIN LATERAL (
        SELECT completed_at AS at FROM admin_backups
        WHERE database_id = d.id AND status = 'completed' AND backup_type = 'full' ORDER BY completed_at DESC LIMIT 1) newest_full ON true
+     LEFT JOIN LATERAL (
+       SELECT completed_at AS at FROM admin_backups
+       WHERE database_id = d.id AND status = 'completed' AND include_globals ORDER BY completed_at DESC LIMIT 1) newest_globals ON true
      WHERE d.deleted_at IS NULL`,
-  )) as (Omit<NewestBackup, 'id'> & { databaseId: number; id: number | null; newestFullAt: Date | null })[];
+  )) as (Omit<NewestBackup, 'id'> &
+    Omit<CataloguedDatabase, 'newest'> & { databaseId: number; id: number | null })[];
   return new Map(
-    rows.map(({ databaseId, newestFullAt, id, ...newest }) => [
+    rows.map(({ databaseId, newestFullAt, newestGlobalsAt, id, ...newest }) => [
       databaseId,
-      { newest: id === null ? null : { ...newest, id }, newestFullAt },
+      { newest: id === null ? null : { ...newest, id }, newestFullAt, newestGlobalsAt },
     ]),
   );
 }

@@ -40,6 +40,7 @@ export function unreachable(databaseName: string | null, error: AppError): Cover
 export function judgeServer(
   { databases, roles, tablespaces }: ServerWideFacts,
   registered: readonly string[],
+  newestGlobalsAt: Date | null,
 ): CoverageFinding[] {
   const missing = databases.filter((name) => !registered.includes(name));
   // Every server has it and most keep nothing in it.
@@ -57,14 +58,18 @@ export function judgeServer(
               'Register them (POST /databases) and back them up, or know that they are not needed.',
           }),
         ]),
-    finding({
-      kind: 'globals',
-      severity: 'info',
-      count: roles + tablespaces,
-      cause: `${roles} roles and ${tablespaces} tablespaces belong to the server and are in no backup of a database.`,
-      remediation:
-        'Keep the output of pg_dumpall --globals-only beside the backups: a restore elsewhere needs these roles.',
-    }),
+    ...(newestGlobalsAt !== null
+      ? []
+      : [
+          finding({
+            kind: 'globals',
+            severity: 'warning',
+            count: roles + tablespaces,
+            cause: `${roles} roles and ${tablespaces} tablespaces belong to the server and are in no backup of it.`,
+            remediation:
+              'Ask for includeGlobals with a backup or a schedule of one of its databases: a restore elsewhere needs these roles.',
+          }),
+        ]),
   ];
 }
 

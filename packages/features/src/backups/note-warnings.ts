@@ -1,6 +1,5 @@
 /** What is worth a second look at a backup that has completed: what pg_dump said, and that it is larger than expected. */
 import type { EntityManager } from 'typeorm';
-import type { WrittenArchive } from '../archives/index.ts';
 import { recordAudit, systemActor } from '../audit/index.ts';
 import { readSettings } from '../settings/index.ts';
 import type { BackupRow } from './backup.entity.ts';
@@ -12,11 +11,11 @@ const mebibyte = 1024 * 1024;
 export async function noteWarnings(
   manager: EntityManager,
   row: BackupRow,
-  { stored, warnings }: WrittenArchive,
+  { sizeBytes, warnings }: { readonly sizeBytes: number; readonly warnings: readonly string[] },
 ): Promise<{ warnings?: string[]; isLarge?: true }> {
   const settings = await readSettings(manager);
   const thresholdBytes = settings.largeBackupThresholdMb * mebibyte;
-  if (!settings.notifyOnLargeBackups || stored.sizeBytes <= thresholdBytes) {
+  if (!settings.notifyOnLargeBackups || sizeBytes <= thresholdBytes) {
     return warnings.length === 0 ? {} : { warnings: [...warnings] };
   }
   await recordAudit(manager, systemActor, {
@@ -24,8 +23,8 @@ export async function noteWarnings(
     subjectType: 'backup',
     subjectId: String(row.id),
     outcome: 'succeeded',
-    after: { sizeBytes: stored.sizeBytes, largeBackupThresholdMb: settings.largeBackupThresholdMb },
+    after: { sizeBytes, largeBackupThresholdMb: settings.largeBackupThresholdMb },
   });
-  const large = `The backup takes ${sayBytes(stored.sizeBytes)}, more than the ${sayBytes(thresholdBytes)} of large_backup_threshold_mb.`;
+  const large = `The backup takes ${sayBytes(sizeBytes)}, more than the ${sayBytes(thresholdBytes)} of large_backup_threshold_mb.`;
   return { isLarge: true, warnings: [...warnings, large] };
 }

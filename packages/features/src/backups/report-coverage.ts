@@ -8,6 +8,7 @@ import { DatabaseEntity, type DatabaseRow, databaseAddress, lookOptions } from '
 import {
   type CataloguedDatabase,
   type DatabaseFacts,
+  neverBackedUp,
   readDatabaseFacts,
   readNewestBackups,
 } from './coverage-facts.ts';
@@ -76,6 +77,7 @@ async function coverServer(
 ): Promise<ServerCoverage> {
   const [{ host, port }] = rows as [DatabaseRow];
   const now = deps.clock.now();
+  const found = (row: DatabaseRow): CataloguedDatabase => catalogue.get(row.id) ?? neverBackedUp;
   const looks = await lookAtAll(deps, rows);
   const seen = looks.flatMap((look) => ('facts' in look ? [look.facts] : []));
   const [first] = seen;
@@ -83,18 +85,17 @@ async function coverServer(
     host,
     port,
     serverVersion: first?.facts.serverVersion ?? null,
-    databases: rows.map((row) => presentCovered(row, catalogue.get(row.id), now)),
+    databases: rows.map((row) => presentCovered(row, found(row), now)),
     findings: [
       ...(first === undefined
         ? []
         : judgeServer(
             first.serverWide,
             rows.map((row) => row.databaseName),
+            rows.map((row) => found(row).newestGlobalsAt).find((at) => at !== null) ?? null,
           )),
       ...judgeLooks(looks, seen.length === 0),
-      ...rows.flatMap((row) =>
-        judgeCatalogue(row.databaseName, catalogue.get(row.id) ?? { newest: null, newestFullAt: null }, now),
-      ),
+      ...rows.flatMap((row) => judgeCatalogue(row.databaseName, found(row), now)),
     ],
   };
 }
@@ -146,8 +147,7 @@ function judgeLooks(looks: readonly Look[], isServerSilent: boolean): CoverageFi
   ];
 }
 
-function presentCovered(row: DatabaseRow, found: CataloguedDatabase | undefined, now: Date) {
-  const newest = found?.newest ?? null;
+function presentCovered(row: DatabaseRow, { newest, newestFullAt }: CataloguedDatabase, now: Date) {
   return {
     databaseId: row.id,
     name: row.name,
@@ -162,6 +162,6 @@ function presentCovered(row: DatabaseRow, found: CataloguedDatabase | undefined,
             ageSeconds: Math.max(0, Math.floor((now.getTime() - newest.completedAt.getTime()) / 1000)),
             proofLevel: newest.proofLevel,
           },
-    newestFullBackupAt: found?.newestFullAt?.toISOString() ?? null,
+    newestFullBackupAt: newestFullAt?.toISOString() ?? null,
   };
 }

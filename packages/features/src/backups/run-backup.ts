@@ -24,8 +24,8 @@ import type { PartialFile, StorageDriver } from '../storage/index.ts';
 import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { chooseStorage } from './backup-storage.ts';
 import { buildManifest } from './build-manifest.ts';
-import { checkSpace } from './check-space.ts';
 import { checkSource } from './check-source.ts';
+import { checkSpace } from './check-space.ts';
 import { estimateRawBytes } from './estimate-raw-bytes.ts';
 import { estimateStoredBytes } from './estimate-stored-bytes.ts';
 import { manifestPath, signManifest } from './manifest-file.ts';
@@ -131,7 +131,7 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
       metadata: {
         tableBytes: resolved.tableBytes,
         isListed,
-        ...(await noteWarnings(manager, row, { ...written, warnings })),
+        ...(await noteWarnings(manager, row, { sizeBytes: written.stored.sizeBytes, warnings })),
       },
       manifest,
       proof_level: 'stored',

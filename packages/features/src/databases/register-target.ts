@@ -108,18 +108,7 @@ async function putTarget(
 
 async function insert(
   manager: EntityManager,
-  columns: Omit<
-    DatabaseRow,
-    | 'id'
-    | 'name'
-    | 'storageLocation'
-    | 'tags'
-    | 'createdBy'
-    | 'updatedBy'
-    | 'createdAt'
-    | 'updatedAt'
-    | 'deletedAt'
-  >,
+  columns: Partial<DatabaseRow> & Pick<DatabaseRow, 'host' | 'port' | 'databaseName'>,
 ): Promise<number> {
   const isTaken = await manager.existsBy(DatabaseEntity, { name: columns.databaseName, deletedAt: IsNull() });
   const name = isTaken ? `${columns.databaseName} on ${columns.host}:${columns.port}` : columns.databaseName;

@@ -124,7 +124,8 @@ function nextAddress(
       'INVALID_CONFIG',
       `The connection of "${current.name}" comes from TARGET_DATABASE_URL.`,
       {
-        remediation: 'Change TARGET_DATABASE_URL and restart the API; name and tags may be changed here.',
+        remediation:
+          'Change TARGET_DATABASE_URL and restart the API; name, tags and storage may be changed here.',
       },
     );
   }
