@@ -45,7 +45,7 @@ export const CreateBackup = Type.Object(
     description: Type.Optional(Type.String({ maxLength: 10_000, pattern: '^[^\\u0000]*$' })),
     backupType: Type.Optional(OneOf(backupTypes)),
     backupFormat: Type.Optional(
-      OneOf(['custom'], 'The PostgreSQL archive format; further formats are not offered yet'),
+      OneOf(backupFormats, "pg_dump's format; a directory is stored as one tar. Default: custom"),
     ),
     includedTables: Selection('Tables to back up (selective)', []),
     includedSchemas: Selection(
@@ -57,6 +57,14 @@ export const CreateBackup = Type.Object(
     compressionType: Type.Optional(OneOf(compressionTypes)),
     compressionLevel: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 19, description: 'gzip 1 to 9, zstd 1 to 19' }),
+    ),
+    jobs: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 64,
+        description:
+          'Tables dumped at once, only with the format directory; each takes a connection. Default: 1',
+      }),
     ),
     isProtected: Type.Optional(Type.Boolean({ default: false })),
     databaseId: Type.Optional(
@@ -108,6 +116,7 @@ export const BackupView = Type.Object(
     compressionLevel: Nullable(Type.Integer()),
     postgresVersion: Nullable(Type.String()),
     backupFormat: OneOf(backupFormats),
+    jobs: Type.Integer({ description: 'Tables dumped at once' }),
     includedTables: Type.Array(Type.String()),
     includedSchemas: Type.Array(Type.String()),
     excludedTables: Type.Array(Type.String()),

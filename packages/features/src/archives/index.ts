@@ -2,7 +2,8 @@
 import { TaskThread } from '@holdfast/platform/process/task-thread';
 import type { archiveTasks } from './tasks.ts';
 
-export { listStoredArchive } from './list-stored-archive.ts';
+export { listFolder, listStoredArchive } from './list-stored-archive.ts';
+export { runToEnd } from './run-to-end.ts';
 export { openStored, type StoredSource } from './stored-source.ts';
 export type { WrittenArchive } from './write-archive.ts';
 

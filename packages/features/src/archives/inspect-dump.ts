@@ -1,5 +1,6 @@
-/** Task: dump a database through the inspector and keep nothing but what it found. */
-import { type ArchiveContents, ArchiveInspector } from '@holdfast/platform/archive/archive-inspector';
+/** Task: dump a database, in custom format, through the inspector and keep nothing but what it found. */
+import { ArchiveInspector } from '@holdfast/platform/archive/archive-inspector';
+import type { ArchiveContents } from '@holdfast/platform/archive/contents';
 import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
 import { runTool, type ToolCommand } from '@holdfast/platform/process/run-tool';
 import type { TaskContext } from '@holdfast/platform/process/task-thread';

@@ -14,6 +14,7 @@ export interface ListOptions {
   readonly client: ClientPrograms;
   readonly source: StoredSource;
   readonly compression: CompressionType;
+  readonly format: 'custom' | 'tar';
   readonly expectedEntries: number;
   readonly signal: AbortSignal;
 }
@@ -23,11 +24,12 @@ export async function listStoredArchive({
   client,
   source,
   compression,
+  format,
   expectedEntries,
   signal,
 }: ListOptions): Promise<void> {
   const decompressor = await startDecompressor(compression);
-  const lister = await startPgRestoreList(client);
+  const lister = await startPgRestoreList(client, { format });
   const tools = decompressor === null ? [lister] : [lister, decompressor];
   const endTools = (): void => {
     for (const tool of tools) {
@@ -38,27 +40,49 @@ export async function listStoredArchive({
   const stored = await openStored(source);
   try {
     feed(stored, decompressor, lister);
-    const entries = await countEntries(lister);
-    const exit = await lister.exited;
-    signal.throwIfAborted();
-    if (exit.exitCode !== 0) {
-      throw classifyToolFailure(
-        'pg_restore --list',
-        `exited with status ${exit.exitCode}`,
-        exit.stderr,
-        'FILE_CORRUPTION',
-      );
-    }
-    if (entries !== expectedEntries) {
-      throw new AppError(
-        'FILE_CORRUPTION',
-        `The stored archive lists ${entries} entries where ${expectedEntries} were dumped.`,
-      );
-    }
+    await expectEntries(lister, expectedEntries, signal);
   } finally {
     signal.removeEventListener('abort', endTools);
     stored.destroy();
     await Promise.all(tools.map((tool) => tool.end()));
+  }
+}
+
+/** A folder that holds at least the table of contents of a dump in directory format. */
+export async function listFolder({
+  client,
+  folder,
+  expectedEntries,
+  signal,
+}: Pick<ListOptions, 'client' | 'expectedEntries' | 'signal'> & { readonly folder: string }): Promise<void> {
+  const lister = await startPgRestoreList(client, { format: 'directory', folder });
+  const end = (): void => void lister.end();
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    await expectEntries(lister, expectedEntries, signal);
+  } finally {
+    signal.removeEventListener('abort', end);
+    await lister.end();
+  }
+}
+
+async function expectEntries(lister: RunningTool, expected: number, signal: AbortSignal): Promise<void> {
+  const entries = await countEntries(lister);
+  const exit = await lister.exited;
+  signal.throwIfAborted();
+  if (exit.exitCode !== 0) {
+    throw classifyToolFailure(
+      'pg_restore --list',
+      `exited with status ${exit.exitCode}`,
+      exit.stderr,
+      'FILE_CORRUPTION',
+    );
+  }
+  if (entries !== expected) {
+    throw new AppError(
+      'FILE_CORRUPTION',
+      `The stored archive lists ${entries} entries where ${expected} were dumped.`,
+    );
   }
 }
 

@@ -1,8 +1,10 @@
-/** Task: storage → decompress → pg_restore, errors fatal. */
-import { Transform } from 'node:stream';
+/** Task: storage → decompress → pg_restore or psql, errors fatal. */
+import path from 'node:path';
+import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { CompressionType } from '@holdfast/contracts/backups';
 import { AppError } from '@holdfast/contracts/errors';
+import { type ReplayRules, ReplayScript } from '@holdfast/platform/archive/replay-script';
 import { startDecompressor } from '@holdfast/platform/bytes/compressor';
 import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
 import { type RunningTool, runTool, type ToolCommand } from '@holdfast/platform/process/run-tool';
@@ -11,8 +13,10 @@ import { type BytesMoved, reportBytes } from './bytes-moved.ts';
 import { openStored, type StoredSource } from './stored-source.ts';
 
 export interface RestoreStoredInput {
-  /** pg_restore that reads the uncompressed archive from standard input. */
+  /** pg_restore or psql, which reads the uncompressed archive from standard input. */
   readonly restore: ToolCommand;
+  /** What of a script is replayed; null for an archive. */
+  readonly script: ReplayRules | null;
   readonly source: StoredSource;
   readonly compression: CompressionType;
 }
@@ -22,7 +26,7 @@ export interface RestoreStoredInput {
  * @throws AppError FILE_CORRUPTION, BACKUP_NOT_FOUND, RESTORE_FAILED and what the server says
  */
 export async function restoreStored(
-  { restore, source, compression }: RestoreStoredInput,
+  { restore, script, source, compression }: RestoreStoredInput,
   { signal, report }: TaskContext<BytesMoved>,
 ): Promise<void> {
   const moved = reportBytes(report);
@@ -46,11 +50,15 @@ export async function restoreStored(
         done(null, chunk);
       },
     });
+    const feed = (from: Readable): Promise<void> =>
+      script === null
+        ? pipeline(from, count, restorer.stdin)
+        : pipeline(from, count, replay(script), restorer.stdin);
     const flows =
       decompressor === null
-        ? [pipeline(stored, count, restorer.stdin)]
-        : [pipeline(stored, decompressor.stdin), pipeline(decompressor.stdout, count, restorer.stdin)];
-    await finish(flows, restorer, decompressor);
+        ? [feed(stored)]
+        : [pipeline(stored, decompressor.stdin), feed(decompressor.stdout)];
+    await finish(flows, { tool: path.basename(restore.program), restorer, decompressor });
     moved.flush();
   } finally {
     signal.removeEventListener('abort', endTools);
@@ -58,17 +66,55 @@ export async function restoreStored(
   }
 }
 
-/** pg_restore's own word counts first: where it failed, what fed it broke because of that, and may never settle. */
-async function finish(
-  flows: Promise<void>[],
-  restorer: RunningTool,
-  decompressor: RunningTool | null,
-): Promise<void> {
-  const settled = Promise.allSettled(flows);
+/** What psql is given of a script. One that holds what it must not, or is cut, breaks the flow: psql is never told to commit. */
+function replay(rules: ReplayRules): Transform {
+  let push = (_bytes: Uint8Array): void => undefined;
+  const script = new ReplayScript(rules, (bytes) => push(bytes));
+  const attempt = (work: () => void, done: (error?: Error) => void): void => {
+    try {
+      work();
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  };
+  const transform = new Transform({
+    transform: (chunk: Buffer, _encoding, done) => attempt(() => script.write(chunk), done),
+    flush: (done) => attempt(() => script.end(), done),
+  });
+  push = (bytes) => void transform.push(bytes);
+  script.start();
+  return transform;
+}
+
+interface Ends {
+  readonly tool: string;
+  readonly restorer: RunningTool;
+  readonly decompressor: RunningTool | null;
+}
+
+/**
+ * The restoring tool's own word counts first: where it failed, what fed it broke because of that, and may never settle.
+ * Only a refusal of ours comes before it: that is why the tool found its input cut.
+ */
+async function finish(flows: Promise<void>[], { tool, restorer, decompressor }: Ends): Promise<void> {
+  const refusals: AppError[] = [];
+  const settled = Promise.allSettled(
+    flows.map((flow) =>
+      flow.catch((error: unknown) => {
+        refusals.push(...(error instanceof AppError ? [error] : []));
+        throw error;
+      }),
+    ),
+  );
   const restored = await restorer.exited;
+  const [refusal] = refusals;
+  if (refusal !== undefined) {
+    throw refusal;
+  }
   if (restored.exitCode !== 0) {
     throw classifyToolFailure(
-      'pg_restore',
+      tool,
       restored.exitCode === null
         ? `was ended by ${restored.signal}`
         : `exited with status ${restored.exitCode}`,

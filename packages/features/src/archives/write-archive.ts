@@ -1,24 +1,24 @@
 /** Task: pg_dump → inspect → compress → checksum → storage; one pass, constant memory. */
 import { Transform, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { BackupFormat } from '@holdfast/contracts/backups';
 import { AppError } from '@holdfast/contracts/errors';
-import { type ArchiveContents, ArchiveInspector } from '@holdfast/platform/archive/archive-inspector';
+import type { ArchiveContents } from '@holdfast/platform/archive/contents';
+import { createInspector } from '@holdfast/platform/archive/create-inspector';
 import { ChecksumMeter, type Checksums } from '@holdfast/platform/bytes/checksums';
 import { type Compression, startCompressor } from '@holdfast/platform/bytes/compressor';
 import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
-import {
-  type RunningTool,
-  runTool,
-  type ToolCommand,
-  type ToolExit,
-} from '@holdfast/platform/process/run-tool';
+import type { RunningTool, ToolExit } from '@holdfast/platform/process/run-tool';
 import type { TaskContext } from '@holdfast/platform/process/task-thread';
 import { openStorage, type PartialFile, type StorageLocation } from '../storage/index.ts';
 import { type BytesMoved, reportBytes } from './bytes-moved.ts';
+import { type DumpSource, type OpenDump, openDump } from './dump-source.ts';
+import { warningsOf } from './tool-warnings.ts';
 
 export interface WriteArchiveInput {
-  /** pg_dump in custom format, uncompressed, to standard output. */
-  readonly dump: ToolCommand;
+  /** Uncompressed. */
+  readonly dump: DumpSource;
+  readonly format: BackupFormat;
   readonly compression: Compression;
   readonly storage: StorageLocation;
   readonly partial: PartialFile;
@@ -44,7 +44,7 @@ export async function writeArchive(
 ): Promise<WrittenArchive> {
   const { signal } = context;
   const destination = await openStorage(input.storage).createPartial(input.partial);
-  const tools: RunningTool[] = [];
+  const tools: OpenDump[] = [];
   const endTools = (): void => {
     for (const tool of tools) {
       void tool.end();
@@ -52,12 +52,12 @@ export async function writeArchive(
   };
   signal.addEventListener('abort', endTools, { once: true });
   try {
-    const dump = await runTool(input.dump);
+    const dump = await openDump(input.dump);
     tools.push(dump);
     const compressor = await startCompressor(input.compression);
     tools.push(...(compressor === null ? [] : [compressor]));
     signal.throwIfAborted();
-    return await pump({ dump, compressor, destination }, context);
+    return await pump({ dump, format: input.format, compressor, destination }, context);
   } finally {
     signal.removeEventListener('abort', endTools);
     destination.destroy();
@@ -66,16 +66,17 @@ export async function writeArchive(
 }
 
 interface Ends {
-  readonly dump: RunningTool;
+  readonly dump: OpenDump;
+  readonly format: BackupFormat;
   readonly compressor: RunningTool | null;
   readonly destination: Writable;
 }
 
 async function pump(
-  { dump, compressor, destination }: Ends,
+  { dump, format, compressor, destination }: Ends,
   { signal, report }: TaskContext<BytesMoved>,
 ): Promise<WrittenArchive> {
-  const inspector = await ArchiveInspector.create();
+  const inspector = await createInspector(format);
   const meter = new ChecksumMeter();
   const moved = reportBytes(report);
   const inspect = tap((chunk) => {
@@ -101,7 +102,7 @@ async function pump(
 /** Waits for flows and exits together. When a flow breaks, the tools are ended first, and a tool's own words win over "broken pipe". */
 async function settleAll(
   flows: Promise<void>[],
-  tools: RunningTool[],
+  tools: OpenDump[],
   signal: AbortSignal,
 ): Promise<(ToolExit | undefined)[]> {
   const flow = Promise.all(flows).then(
@@ -118,7 +119,7 @@ async function settleAll(
 }
 
 /** A tool that fails closes its output a moment before it exits: its status is worth waiting for. */
-async function graceThenEnd(tool: RunningTool): Promise<ToolExit> {
+async function graceThenEnd(tool: OpenDump): Promise<ToolExit> {
   const graceMs = 500;
   const timer = setTimeout(() => void tool.end(), graceMs);
   tool.stdout.destroy();
@@ -143,15 +144,6 @@ function causeOf(error: unknown, [dumpExit, compressorExit]: ToolExit[]): unknow
     }
   }
   return new AppError('TOOL_FAILED', `The pipeline broke: ${(error as Error).message}`, { cause: error });
-}
-
-const maxWarnings = 100;
-
-function warningsOf(exit: ToolExit | undefined): string[] {
-  return (exit?.stderr ?? '')
-    .split('\n')
-    .filter((line) => line.trim() !== '')
-    .slice(0, maxWarnings);
 }
 
 function failOnExit(tool: string, exit: ToolExit | undefined): void {

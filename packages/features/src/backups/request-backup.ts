@@ -121,6 +121,7 @@ async function insertBackup(
     backupFormat: input.backupFormat ?? 'custom',
     compressionType,
     compressionLevel: compressionLevel(input, settings.compressionLevel),
+    jobs: input.jobs ?? 1,
     databaseId: database.id,
     databaseName: database.databaseName,
     includedTables: input.includedTables ?? [],
@@ -191,6 +192,9 @@ function checkSelection(input: CreateBackup): void {
   }
   if ((input.compressionType ?? 'gzip') === 'gzip' && (input.compressionLevel ?? 1) > 9) {
     fields.push({ path: '/compressionLevel', message: 'gzip has levels 1 to 9' });
+  }
+  if (input.jobs !== undefined && input.backupFormat !== 'directory') {
+    fields.push({ path: '/jobs', message: 'only the format "directory" is dumped by several jobs' });
   }
   if (fields.length > 0) {
     throw new AppError('VALIDATION_FAILED', fields.map((field) => field.message).join('; '), { fields });

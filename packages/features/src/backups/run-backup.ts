@@ -6,13 +6,11 @@ import { chooseClient, type ClientPrograms } from '@holdfast/platform/pgtools/cl
 import type { ConstraintFacts } from '@holdfast/platform/pgtools/constraints';
 import type { DatabaseAddress } from '@holdfast/platform/pgtools/database-address';
 import { withDatabase } from '@holdfast/platform/pgtools/database-session';
-import { pgDumpCommand } from '@holdfast/platform/pgtools/pg-dump';
 import { type ResolvedSelection, resolveSelection } from '@holdfast/platform/pgtools/selection';
 import { terminateBackends } from '@holdfast/platform/pgtools/server-backends';
 import { openSourceSnapshot, type SourceFacts } from '@holdfast/platform/pgtools/source-snapshot';
 import {
   type ArchiveThread,
-  listStoredArchive,
   startArchiveThread,
   type StoredSource,
   type WrittenArchive,
@@ -25,6 +23,8 @@ import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { buildManifest } from './build-manifest.ts';
 import { estimateRawBytes } from './estimate-raw-bytes.ts';
 import { manifestPath, signManifest } from './manifest-file.ts';
+import { proveReadable } from './prove-readable.ts';
+import { writeDump } from './write-dump.ts';
 
 const steps = {
   connect: { name: 'Connecting to the database', from: 0, to: 1 },
@@ -84,13 +84,7 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
   const source = { storage: deps.storage.location, ...parts.partial };
   await rereadAndCompare(context, parts, written, source);
   progress.startStep(steps.list);
-  await listStoredArchive({
-    client,
-    source,
-    compression: row.compressionType,
-    expectedEntries: written.contents.entries.length,
-    signal: context.signal,
-  });
+  await proveReadable(context, { row, thread: parts.thread, client, source, written });
   progress.startStep(steps.publish);
   const manifest = buildManifest({
     ...dumped,
@@ -127,33 +121,27 @@ interface Dumped {
 }
 
 async function dump(context: OperationContext, { row, address, thread, partial }: Parts): Promise<Dumped> {
-  const { deps, settings, progress, signal, connect } = context;
+  const { deps, settings, connect } = context;
   const snapshot = await openSourceSnapshot(address, connect, settings.lockWaitTimeout * 1000);
   const watch = watchServer(context, address);
   try {
     const client = chooseClient(await deps.findClients(), snapshot.facts.serverVersion);
     const resolved = await resolveSelection(snapshot.session, row);
-    progress.startStep(steps.dump, await estimate(context, row, resolved), true);
-    const input = {
-      dump: pgDumpCommand({
+    const written = await writeDump(context, {
+      row,
+      thread,
+      partial,
+      dump: {
         client,
         address,
         connect,
         selection: { ...resolved.selection, isSchemaOnly: row.backupType === 'schema' },
         lockWaitTimeoutMs: settings.lockWaitTimeout * 1000,
         snapshot: snapshot.snapshotId,
-      }),
-      compression: { type: row.compressionType, level: row.compressionLevel },
-      storage: deps.storage.location,
-      partial,
-    };
-    const written = await thread.run('writeArchive', input, {
-      signal,
-      onProgress: (moved) => {
-        // The dump has its own copy of the snapshot once bytes come: the server may clean up again.
-        void snapshot.release();
-        progress.meter.addMoved(moved);
       },
+      step: steps.dump,
+      estimatedBytes: await estimate(context, row, resolved),
+      releaseSnapshot: () => snapshot.release(),
     });
     return {
       written,

@@ -1,21 +1,23 @@
 /** Makes a scratch database ready for a selection: the types, functions and tables that it needs but does not hold, without rows. */
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ArchiveInspector, type TocEntry } from '@holdfast/platform/archive/archive-inspector';
-import { startDecompressor } from '@holdfast/platform/bytes/compressor';
+import type { EntryKey } from '@holdfast/platform/archive/replay-script';
 import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
 import { runTool } from '@holdfast/platform/process/run-tool';
 import { pgDumpCommand } from '@holdfast/platform/pgtools/pg-dump';
 import { pgRestoreCommand } from '@holdfast/platform/pgtools/pg-restore';
 import type { ClientPrograms } from '@holdfast/platform/pgtools/client-programs';
 import type { DatabaseAddress } from '@holdfast/platform/pgtools/database-address';
+import type { ArchiveThread } from '../archives/index.ts';
 import type { BackupRow } from '../backups/index.ts';
 import type { OperationContext } from '../operations/index.ts';
+import { createScratchFolder } from '../operations/jobs.ts';
 import { writeListFile } from './restore-archive.ts';
 
 export interface PrepareOptions {
+  readonly thread: ArchiveThread;
   readonly backup: BackupRow;
   readonly client: ClientPrograms;
   readonly source: DatabaseAddress;
@@ -27,6 +29,8 @@ export interface Prepared {
   readonly listFile: string | null;
   /** Foreign keys to tables that the selection leaves out: without their rows they can't hold. */
   readonly skippedForeignKeys: readonly string[];
+  /** The same, for a script, which no list file filters. */
+  readonly skippedEntries: readonly EntryKey[];
 }
 
 export function isSelection(backup: BackupRow): boolean {
@@ -40,12 +44,10 @@ export async function prepareDependencies(
   options: PrepareOptions,
 ): Promise<Prepared> {
   if (!isSelection(options.backup)) {
-    return { listFile: null, skippedForeignKeys: [] };
+    return { listFile: null, skippedForeignKeys: [], skippedEntries: [] };
   }
-  const folder = path.join(context.deps.scratchDir, `drill-${context.ref.id}-${context.attempt}`);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  context.onEnd(() => rm(folder, { recursive: true, force: true }));
-  const entries = await readStoredToc(context, options.backup);
+  const folder = await createScratchFolder(context, { name: 'selection', neededBytes: 0 });
+  const entries = await readStoredToc(context, options);
   await restoreCompany(context, options, { folder, entries });
   const skipped = entries.filter(
     (entry) => entry.description === 'FK CONSTRAINT' && !refersInside(entry, entries),
@@ -55,36 +57,26 @@ export async function prepareDependencies(
     listFile,
     entries.filter((entry) => !skipped.includes(entry)).map((entry) => `${entry.dumpId};`),
   );
-  return { listFile, skippedForeignKeys: skipped.map((entry) => `${entry.schema}.${entry.tag}`) };
+  return {
+    listFile,
+    skippedForeignKeys: skipped.map((entry) => `${entry.schema}.${entry.tag}`),
+    skippedEntries: skipped.map(({ description, schema, tag }) => ({ description, schema, tag })),
+  };
 }
 
-/** The table of contents stands at the head, so little of the file is read. */
 async function readStoredToc(
-  { deps, signal }: OperationContext,
-  backup: BackupRow,
+  { deps, signal, progress }: OperationContext,
+  { backup, thread }: PrepareOptions,
 ): Promise<readonly TocEntry[]> {
-  const inspector = await ArchiveInspector.create();
-  const decompressor = await startDecompressor(backup.compressionType);
-  const source = await deps.storage.open(backup.filePath);
-  const stopFeeding = new AbortController();
-  if (decompressor !== null) {
-    // It is broken off on purpose, and such a pipeline may never settle: nobody waits for it.
-    pipeline(source, decompressor.stdin, { signal: stopFeeding.signal }).catch(() => undefined);
-  }
-  try {
-    for await (const chunk of (decompressor?.stdout ?? source) as AsyncIterable<Buffer>) {
-      signal.throwIfAborted();
-      inspector.write(chunk);
-      if (inspector.entries !== null) {
-        break;
-      }
-    }
-  } finally {
-    stopFeeding.abort();
-    source.destroy();
-    await decompressor?.end();
-  }
-  return inspector.entries ?? inspector.end().entries;
+  return await thread.run(
+    'readStoredEntries',
+    {
+      source: { storage: deps.storage.location, path: backup.filePath, attempt: null },
+      compression: backup.compressionType,
+      format: backup.backupFormat,
+    },
+    { signal, onProgress: () => progress.meter.touch() },
+  );
 }
 
 interface Company {
@@ -161,8 +153,9 @@ async function restoreCompany(
   }
 }
 
+/** A script has spaces for the line breaks of a name. */
 function identityOf({ description, schema, tag }: TocEntry): string {
-  return JSON.stringify([description, schema, tag]);
+  return JSON.stringify([description, schema, tag].map((text) => text.replaceAll(/[\r\n]/g, ' ')));
 }
 
 const identifier = '("(?:[^"]|"")+"|[^\\s."(]+)';

@@ -8,6 +8,8 @@ import { runCommand } from '../process/run-command.ts';
 export interface ClientPrograms {
   readonly pgDump: string;
   readonly pgRestore: string;
+  /** Comes with the two others; needed only for scripts. */
+  readonly psql: string;
   /** As printed, for example "15.18". */
   readonly version: string;
   readonly majorVersion: number;
@@ -63,7 +65,13 @@ async function inspectDir(dir: string): Promise<ClientPrograms | null> {
     const version = /(\d+(?:\.\d+)*)/.exec(printed)?.[1];
     return version === undefined
       ? null
-      : { pgDump, pgRestore, version, majorVersion: Number.parseInt(version, 10) };
+      : {
+          pgDump,
+          pgRestore,
+          psql: path.join(dir, 'psql'),
+          version,
+          majorVersion: Number.parseInt(version, 10),
+        };
   } catch {
     return null; // Not a usable pair; another folder may have one.
   }

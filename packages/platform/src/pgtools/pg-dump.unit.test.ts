@@ -3,6 +3,7 @@ import { chooseClient } from './client-programs.ts';
 import { classifyToolFailure } from './classify-error.ts';
 import { libpqEnvironment, parseDatabaseUrl } from './database-address.ts';
 import { pgDumpArguments } from './pg-dump.ts';
+import { restrictKey } from './psql.ts';
 
 describe('pg_dump', () => {
   it('is called with names that can be neither options nor patterns', () => {
@@ -27,6 +28,15 @@ describe('pg_dump', () => {
       '--schema="*"',
       '--exclude-table="s"."a""b"',
     ]);
+  });
+
+  it('writes a directory by several jobs, and everything else to standard output', () => {
+    const given = { lockWaitTimeoutMs: 5_000, selection: {} };
+    const start = ['--compress=0', '--no-password', '--lock-wait-timeout=5000'];
+    expect(pgDumpArguments({ ...given, output: { format: 'plain' } })).toEqual(['--format=plain', ...start]);
+    expect(
+      pgDumpArguments({ ...given, output: { format: 'directory', folder: '/scratch/x', jobs: 4 } }),
+    ).toEqual(['--format=directory', '--file=/scratch/x', '--jobs=4', '--no-sync', ...start]);
   });
 
   it('gets the connection by its environment, and nothing of ours besides', () => {
@@ -61,12 +71,32 @@ describe('pg_dump', () => {
     },
   );
 
+  it.each([
+    ['15.13', false],
+    ['15.14', true],
+    ['12.22', false],
+    ['17.6', true],
+    ['17.5', false],
+    ['18.0', true],
+    ['18', true],
+  ])('of version %s can lock psql: %s', (version, isLockable) => {
+    const client = {
+      pgDump: 'd',
+      pgRestore: 'r',
+      psql: 'p',
+      version,
+      majorVersion: Number.parseInt(version, 10),
+    };
+    expect(restrictKey(client) !== null).toBe(isLockable);
+  });
+
   it('is the newest there is, and never older than the server', () => {
     const client = (version: string) => ({
       version,
       majorVersion: Number.parseInt(version, 10),
       pgDump: 'd',
       pgRestore: 'r',
+      psql: 'p',
     });
     expect(chooseClient([client('17.2'), client('15.9')], '15.3').version).toBe('17.2');
     expect(() => chooseClient([client('15.9')], '16.1 (Debian)')).toThrow(
