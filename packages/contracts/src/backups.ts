@@ -69,7 +69,7 @@ export const CreateBackup = Type.Object(
     description: Type.Optional(Description),
     backupType: Type.Optional(OneOf(backupTypes)),
     backupFormat: Type.Optional(
-      OneOf(['custom'], 'The PostgreSQL archive format; further formats are not offered yet'),
+      OneOf(backupFormats, "pg_dump's format; a directory is stored as one tar. Default: custom"),
     ),
     includedTables: Selection('Tables to back up (selective)', []),
     includedSchemas: Selection(
@@ -108,6 +108,14 @@ export const CreateBackup = Type.Object(
         uniqueItems: true,
         description:
           'age recipients the file is encrypted for; default: those configured; an empty list: not encrypted',
+      }),
+    ),
+    jobs: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 64,
+        description:
+          'Tables dumped at once, only with the format directory; each takes a connection. Default: 1',
       }),
     ),
     isProtected: Type.Optional(Type.Boolean({ default: false })),
@@ -172,6 +180,7 @@ export const BackupView = Type.Object(
     encryption: Nullable(BackupEncryption),
     postgresVersion: Nullable(Type.String()),
     backupFormat: OneOf(backupFormats),
+    jobs: Type.Integer({ description: 'Tables dumped at once' }),
     includedTables: Type.Array(Type.String()),
     includedSchemas: Type.Array(Type.String()),
     excludedTables: Type.Array(Type.String()),

@@ -147,6 +147,7 @@ async function insertBackup(
     backupFormat: input.backupFormat ?? 'custom',
     compressionType,
     compressionLevel: compressionLevel(input, settings.compressionLevel),
+    jobs: input.jobs ?? 1,
     encryption: recipients.length === 0 ? null : { format: 'age' as const, recipients },
     databaseId: database.id,
     databaseName: database.databaseName,
