@@ -47,6 +47,11 @@ export const DisplayName = Type.String({
   pattern: '^[^\\u0000-\\u001f]*[^\\u0000-\\u001f\\s][^\\u0000-\\u001f]*$',
 });
 
+export const Description = Type.String({ maxLength: 10_000, pattern: '^[^\\u0000]*$' });
+export const ExpiresAt = NullOr(
+  Type.String({ format: 'date-time', description: 'When the backup may be removed by itself; null: never' }),
+);
+
 /** An X25519 recipient of the age format. Public: it only closes, never opens. */
 export const ageRecipientPattern = '^age1[02-9ac-hj-np-z]{58}$';
 const AgeRecipient = Type.String({ pattern: ageRecipientPattern });
@@ -57,10 +62,6 @@ export const BackupEncryption = Type.Object({
   recipients: Type.Array(AgeRecipient, { minItems: 1 }),
 });
 export type BackupEncryption = Static<typeof BackupEncryption>;
-export const Description = Type.String({ maxLength: 10_000, pattern: '^[^\\u0000]*$' });
-export const ExpiresAt = NullOr(
-  Type.String({ format: 'date-time', description: 'When the backup may be removed by itself; null: never' }),
-);
 
 export const CreateBackup = Type.Object(
   {
@@ -68,7 +69,7 @@ export const CreateBackup = Type.Object(
     description: Type.Optional(Description),
     backupType: Type.Optional(OneOf(backupTypes)),
     backupFormat: Type.Optional(
-      OneOf(['custom'], 'The PostgreSQL archive format; further formats are not offered yet'),
+      OneOf(backupFormats, "pg_dump's format; a directory is stored as one tar. Default: custom"),
     ),
     includedTables: Selection('Tables to back up (selective)', []),
     includedSchemas: Selection(
@@ -107,6 +108,14 @@ export const CreateBackup = Type.Object(
         uniqueItems: true,
         description:
           'age recipients the file is encrypted for; default: those configured; an empty list: not encrypted',
+      }),
+    ),
+    jobs: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 64,
+        description:
+          'Tables dumped at once, only with the format directory; each takes a connection. Default: 1',
       }),
     ),
     isProtected: Type.Optional(Type.Boolean({ default: false })),
@@ -171,6 +180,7 @@ export const BackupView = Type.Object(
     encryption: Nullable(BackupEncryption),
     postgresVersion: Nullable(Type.String()),
     backupFormat: OneOf(backupFormats),
+    jobs: Type.Integer({ description: 'Tables dumped at once' }),
     includedTables: Type.Array(Type.String()),
     includedSchemas: Type.Array(Type.String()),
     excludedTables: Type.Array(Type.String()),

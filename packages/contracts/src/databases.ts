@@ -78,7 +78,7 @@ export const DatabaseView = Type.Object(
     hasPassword: Type.Boolean(),
     sslMode: OneOf(databaseSslModes),
     sslRootCert: Nullable(Type.String()),
-    storageLocation: Nullable(Type.String({ description: "Of its backups; null: the settings'" })),
+    storageLocation: Nullable(Type.String({ description: 'Of its backups; null: that of the settings' })),
     tags: Type.Array(Type.String()),
     origin: OneOf(
       databaseOrigins,

@@ -15,10 +15,10 @@ export const NullOr = <T extends TSchema>(schema: T) => Type.Union([Type.Null(),
 export const OneOf = <const T extends readonly string[]>(values: T, description?: string) =>
   Type.Unsafe<T[number]>({ type: 'string', enum: [...values], ...(description ? { description } : {}) });
 
-/** Where backups are kept. Credentials never stand in it: they come from the environment of the services. */
 export const StorageLocation = Type.String({
   minLength: 1,
   maxLength: 4096,
+  // No credentials in it: those are the environment's.
   pattern:
     '^(/[^\\u0000-\\u001f]*|file:///[^\\u0000-\\u001f]*|s3://[a-z0-9][a-z0-9.-]*([/?][^\\u0000-\\u001f]*)?)$',
   description: 'An absolute folder, file:///folder, or s3://bucket/prefix',

@@ -12,6 +12,9 @@ export const misbehaviours = {
     '"$REAL" "$@" | head -c 200000; exec 1>&-; sleep 0.7; echo "pg_dump: error: lost the server" >&2; exit 1',
   /** Half an archive, and everything fine as far as it knows. */
   isCutShortWithSuccess: '"$REAL" "$@" | head -c 200000; exit 0',
+  /** A directory dump without one of its files, and everything fine as far as it knows. */
+  losesAFile:
+    '"$REAL" "$@" || exit; for a in "$@"; do case "$a" in --file=*) f="${a#--file=}"; set -- "$f"/[0-9]*.dat; rm "$1";; esac; done; exit 0',
   /** Everything right, with a pause in which a test can do its worst. */
   isSlow: 'set -o pipefail; "$REAL" "$@" | { head -c 200000; sleep 1.5; cat; }',
   /** The first time it stops in the middle, holding all its locks, until there is a file "go" beside it. */

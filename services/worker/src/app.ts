@@ -10,7 +10,7 @@ import {
 } from '@holdfast/features/backups/jobs';
 import { HeartbeatObserver, reconcile } from '@holdfast/features/health/index';
 import { HandBackError } from '@holdfast/features/operations/index';
-import { runOperation } from '@holdfast/features/operations/jobs';
+import { runOperation, sweepScratchFolders } from '@holdfast/features/operations/jobs';
 import { runDrill, sweepScratchDatabases } from '@holdfast/features/restores/jobs';
 import { Loop } from '@holdfast/platform/loop';
 import { defineWorker, type JobHandlers } from '@holdfast/platform/queue/define-worker';
@@ -57,6 +57,12 @@ export function createWorker(deps: WorkerDeps): HoldfastWorker {
       task: () => reconcile({ ...deps, observer }),
     }),
     new Loop({ name: 'sweep-partials', intervalMs: sweepEveryMs, logger, task: () => sweepPartials(deps) }),
+    new Loop({
+      name: 'sweep-scratch-folders',
+      intervalMs: sweepEveryMs,
+      logger,
+      task: () => sweepScratchFolders(deps),
+    }),
     new Loop({
       name: 'sweep-scratch-databases',
       intervalMs: sweepEveryMs,

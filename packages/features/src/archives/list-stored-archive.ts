@@ -9,7 +9,7 @@ import { openDecoded, type StoredArchive } from './open-decoded.ts';
 
 export interface ListOptions {
   readonly client: ClientPrograms;
-  readonly archive: StoredArchive;
+  readonly archive: StoredArchive & { readonly format: 'custom' | 'tar' };
   readonly expectedEntries: number;
   readonly signal: AbortSignal;
 }
@@ -21,7 +21,7 @@ export async function listStoredArchive({
   expectedEntries,
   signal,
 }: ListOptions): Promise<void> {
-  const lister = await startPgRestoreList(client);
+  const lister = await startPgRestoreList(client, { format: archive.format });
   const decoded = await openDecoded(archive).catch(async (error: unknown) => {
     await lister.end();
     throw error;
@@ -34,26 +34,48 @@ export async function listStoredArchive({
   try {
     // pg_restore stops reading behind the table of contents, so this ends with a broken pipe: nobody waits for it.
     pipeline(decoded.stream, lister.stdin).catch(() => undefined);
-    const entries = await countEntries(lister);
-    const exit = await lister.exited;
-    signal.throwIfAborted();
-    if (exit.exitCode !== 0) {
-      throw classifyToolFailure(
-        'pg_restore --list',
-        `exited with status ${exit.exitCode}`,
-        exit.stderr,
-        'FILE_CORRUPTION',
-      );
-    }
-    if (entries !== expectedEntries) {
-      throw new AppError(
-        'FILE_CORRUPTION',
-        `The stored archive lists ${entries} entries where ${expectedEntries} were dumped.`,
-      );
-    }
+    await expectEntries(lister, expectedEntries, signal);
   } finally {
     signal.removeEventListener('abort', endNow);
     await end();
+  }
+}
+
+/** A folder that holds at least the table of contents of a dump in directory format. */
+export async function listFolder({
+  client,
+  folder,
+  expectedEntries,
+  signal,
+}: Pick<ListOptions, 'client' | 'expectedEntries' | 'signal'> & { readonly folder: string }): Promise<void> {
+  const lister = await startPgRestoreList(client, { format: 'directory', folder });
+  const end = (): void => void lister.end();
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    await expectEntries(lister, expectedEntries, signal);
+  } finally {
+    signal.removeEventListener('abort', end);
+    await lister.end();
+  }
+}
+
+async function expectEntries(lister: RunningTool, expected: number, signal: AbortSignal): Promise<void> {
+  const entries = await countEntries(lister);
+  const exit = await lister.exited;
+  signal.throwIfAborted();
+  if (exit.exitCode !== 0) {
+    throw classifyToolFailure(
+      'pg_restore --list',
+      `exited with status ${exit.exitCode}`,
+      exit.stderr,
+      'FILE_CORRUPTION',
+    );
+  }
+  if (entries !== expected) {
+    throw new AppError(
+      'FILE_CORRUPTION',
+      `The stored archive lists ${entries} entries where ${expected} were dumped.`,
+    );
   }
 }
 

@@ -2,7 +2,7 @@
 import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { CompressionType } from '@holdfast/contracts/backups';
+import type { BackupFormat, CompressionType } from '@holdfast/contracts/backups';
 import { AppError } from '@holdfast/contracts/errors';
 import { decompressorCommand } from '@holdfast/platform/bytes/compressor';
 import { decryptorCommand, type Identities } from '@holdfast/platform/bytes/encryptor';
@@ -11,6 +11,7 @@ import { type FilterCommand, startFilters } from '@holdfast/platform/process/sta
 import { openStored, type StoredSource } from './stored-source.ts';
 
 export interface StoredArchive extends StoredSource {
+  readonly format: BackupFormat;
   readonly compression: CompressionType;
   /** Null where it is not encrypted; identities null where this worker has none. */
   readonly encryption: { readonly identities: Identities | null } | null;

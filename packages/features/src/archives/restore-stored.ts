@@ -1,7 +1,8 @@
-/** Task: storage → decompress → pg_restore, errors fatal. */
+/** Task: storage → decompress → pg_restore or psql, errors fatal. */
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { AppError } from '@holdfast/contracts/errors';
+import { type ReplayRules, ReplayScript } from '@holdfast/platform/archive/replay-script';
 import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
 import { type RunningTool, runTool, type ToolCommand } from '@holdfast/platform/process/run-tool';
 import type { TaskContext } from '@holdfast/platform/process/task-thread';
@@ -9,8 +10,10 @@ import { type BytesMoved, reportBytes } from './bytes-moved.ts';
 import { type DecodedArchive, openDecoded, type StoredArchive } from './open-decoded.ts';
 
 export interface RestoreStoredInput {
-  /** pg_restore that reads the uncompressed archive from standard input. */
+  /** pg_restore or psql, which reads the uncompressed archive from standard input. */
   readonly restore: ToolCommand;
+  /** What of a script is replayed; null for an archive. */
+  readonly script: ReplayRules | null;
   readonly archive: StoredArchive;
 }
 
@@ -19,7 +22,7 @@ export interface RestoreStoredInput {
  * @throws AppError FILE_CORRUPTION, BACKUP_NOT_FOUND, RESTORE_FAILED and what the server says
  */
 export async function restoreStored(
-  { restore, archive }: RestoreStoredInput,
+  { restore, script, archive }: RestoreStoredInput,
   { signal, report }: TaskContext<BytesMoved>,
 ): Promise<void> {
   const moved = reportBytes(report);
@@ -36,7 +39,11 @@ export async function restoreStored(
         done(null, chunk);
       },
     });
-    await finish(pipeline(decoded.stream, count, restorer.stdin), restorer, decoded);
+    const flow =
+      script === null
+        ? pipeline(decoded.stream, count, restorer.stdin)
+        : pipeline(decoded.stream, count, replay(script), restorer.stdin);
+    await finish(flow, restorer, decoded);
     moved.flush();
   } finally {
     signal.removeEventListener('abort', endRestorer);
@@ -44,19 +51,50 @@ export async function restoreStored(
   }
 }
 
-/** Who failed first is the cause: what fed pg_restore breaks when it fails, and pg_restore fails when its food ends early. */
+/** What psql is given of a script. One that holds what it must not, or is cut, breaks the flow: psql is never told to commit. */
+function replay(rules: ReplayRules): Transform {
+  let push = (_bytes: Uint8Array): void => undefined;
+  const script = new ReplayScript(rules, (bytes) => push(bytes));
+  const attempt = (work: () => void, done: (error?: Error) => void): void => {
+    try {
+      work();
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  };
+  const transform = new Transform({
+    transform: (chunk: Buffer, _encoding, done) => attempt(() => script.write(chunk), done),
+    flush: (done) => attempt(() => script.end(), done),
+  });
+  push = (bytes) => void transform.push(bytes);
+  script.start();
+  return transform;
+}
+
+/**
+ * Who failed first is the cause: what feeds the restoring tool breaks when that fails, and it fails when its food ends early.
+ * A refusal of ours comes before both: that is why the tool found its input cut.
+ */
 async function finish(flow: Promise<void>, restorer: RunningTool, decoded: DecodedArchive): Promise<void> {
+  let refusal: AppError | null = null;
   const settled = flow.then(
     () => null,
-    (error: unknown) => ({ error }),
+    (error: unknown) => {
+      refusal = error instanceof AppError ? error : null;
+      return { error };
+    },
   );
   const restored = await Promise.race([restorer.exited, decoded.failure]);
+  if (refusal !== null) {
+    throw refusal as AppError;
+  }
   if (restored instanceof AppError) {
     throw restored;
   }
   if (restored.exitCode !== 0) {
     throw classifyToolFailure(
-      'pg_restore',
+      restored.program,
       restored.exitCode === null
         ? `was ended by ${restored.signal}`
         : `exited with status ${restored.exitCode}`,

@@ -2,7 +2,9 @@
 import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { AppError } from '@holdfast/contracts/errors';
-import { type ArchiveContents, ArchiveInspector } from '@holdfast/platform/archive/archive-inspector';
+import type { ArchiveContents } from '@holdfast/platform/archive/contents';
+import { createInspector } from '@holdfast/platform/archive/create-inspector';
+import type { Inspector } from '@holdfast/platform/archive/inspector';
 import { ChecksumMeter, type Checksums } from '@holdfast/platform/bytes/checksums';
 import { type RunningTool, runTool, type ToolCommand } from '@holdfast/platform/process/run-tool';
 import { startFilters } from '@holdfast/platform/process/start-filters';
@@ -13,8 +15,8 @@ import { openStored } from './stored-source.ts';
 
 export interface VerifyStoredInput {
   readonly archive: StoredArchive;
-  /** pg_restore that reads the uncompressed archive from standard input to its end. */
-  readonly read: ToolCommand;
+  /** pg_restore that reads the uncompressed archive from standard input to its end; null for formats that no tool reads from there. */
+  readonly read: ToolCommand | null;
 }
 
 export interface FoundArchive {
@@ -46,12 +48,12 @@ export async function verifyStored(
   signal.addEventListener('abort', endTools, { once: true });
   let decoding: Decoding | null = null;
   try {
-    const reader = await runTool(input.read);
-    tools.push(reader);
+    const reader = input.read === null ? null : await runTool(input.read);
+    tools.push(...(reader === null ? [] : [reader]));
     decoding = await startDecoding(input.archive);
     tools.push(...(decoding?.steps.map(({ tool }) => tool) ?? []));
     signal.throwIfAborted();
-    const archive = new ArchiveReading(await ArchiveInspector.create(), reader);
+    const archive = new ArchiveReading(await createInspector(input.archive.format), reader);
     const meter = new ChecksumMeter();
     const moved = reportBytes(report);
     const encoded = decoding?.input ?? null;
@@ -123,11 +125,11 @@ async function writeUnlessClosed(stdin: Writable, chunk: Buffer): Promise<void> 
 
 /** The uncompressed archive on its way through the inspector and through pg_restore, which judge it apart. */
 class ArchiveReading {
-  readonly #inspector: ArchiveInspector;
-  readonly #reader: RunningTool;
+  readonly #inspector: Inspector;
+  readonly #reader: RunningTool | null;
   #damage: string | null = null;
 
-  constructor(inspector: ArchiveInspector, reader: RunningTool) {
+  constructor(inspector: Inspector, reader: RunningTool | null) {
     this.#inspector = inspector;
     this.#reader = reader;
   }
@@ -139,19 +141,22 @@ class ArchiveReading {
   /** Bound, to be handed on. */
   readonly read = async (chunk: Buffer): Promise<void> => {
     this.#inspect(() => this.#inspector.write(chunk));
-    await writeUnlessClosed(this.#reader.stdin, chunk);
+    if (this.#reader !== null) {
+      await writeUnlessClosed(this.#reader.stdin, chunk);
+    }
   };
 
   async finish(steps: Decoding['steps']): Promise<Omit<FoundArchive, 'stored'>> {
-    this.#reader.stdin.end();
+    this.#reader?.stdin.end();
     const broken = await firstBroken(steps);
-    const read = await this.#reader.exited;
+    const read = await this.#reader?.exited;
     const contents = this.#inspect(() => this.#inspector.end());
     if (broken !== null) {
       const cause = `It could not be ${broken.doing} behind ${this.#inspector.bytesRead} bytes of the archive (${broken.said}).`;
       this.#damage = this.#damage === null ? cause : `${cause} ${this.#damage}`;
-    } else if (this.#damage === null && read.exitCode !== 0) {
-      this.#damage = `pg_restore could not read it to its end: ${read.stderr.trim()}`;
+    } else if (this.#damage === null && read !== undefined && read.exitCode !== 0) {
+      // The inspector has followed every block of data to its end, so what is left is what stands before them.
+      this.#damage = `pg_restore could not read it to its end, by what stands before offset ${this.#inspector.headBytes}, in the header or the table of contents: ${read.stderr.trim()}`;
     }
     return {
       contents: this.#damage === null ? contents : null,

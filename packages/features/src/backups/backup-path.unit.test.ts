@@ -6,6 +6,7 @@ const naming = {
   databaseName: 'degentalk',
   backupType: 'full',
   source: 'manual',
+  backupFormat: 'custom',
   compressionType: 'gzip',
   isEncrypted: false,
   at: new Date('2024-06-24T14:30:00.123Z'),
@@ -22,6 +23,18 @@ describe('backupFilename', () => {
     );
     expect(backupFilename({ ...naming, compressionType: 'none', uniqueId: 7 })).toBe(
       'degentalk_full_2024-06-24_14-30-00_7.dump',
+    );
+  });
+
+  it.each([
+    ['custom', 'zstd', '.dump.zst'],
+    ['plain', 'gzip', '.sql.gz'],
+    ['plain', 'none', '.sql'],
+    ['tar', 'zstd', '.tar.zst'],
+    ['directory', 'none', '.tar'],
+  ] as const)('ends for %s and %s with %s', (backupFormat, compressionType, suffix) => {
+    expect(backupFilename({ ...naming, backupFormat, compressionType })).toBe(
+      `degentalk_full_2024-06-24_14-30-00${suffix}`,
     );
   });
 

@@ -40,6 +40,8 @@ export interface BackupRow {
   databaseName: string;
   postgresVersion: string | null;
   backupFormat: BackupFormat;
+  /** Tables dumped at once, with the format directory. */
+  jobs: number;
   includedTables: string[];
   includedSchemas: string[];
   excludedTables: string[];
@@ -100,6 +102,7 @@ export const BackupEntity = new EntitySchema<BackupRow>({
     databaseName: text('database_name'),
     postgresVersion: nullable(text('postgres_version')),
     backupFormat: text('backup_format'),
+    jobs: integer('jobs'),
     includedTables: json('included_tables'),
     includedSchemas: json('included_schemas'),
     excludedTables: json('excluded_tables'),

@@ -8,6 +8,9 @@ export function checkRequest(input: CreateBackup): void {
   if (input.includeRolePasswords === true && input.includeGlobals !== true) {
     fields.push({ path: '/includeRolePasswords', message: 'needs includeGlobals, where the roles are' });
   }
+  if (input.jobs !== undefined && input.backupFormat !== 'directory') {
+    fields.push({ path: '/jobs', message: 'only the format "directory" is dumped by several jobs' });
+  }
   if (fields.length > 0) {
     throw new AppError('VALIDATION_FAILED', fields.map((field) => field.message).join('; '), { fields });
   }

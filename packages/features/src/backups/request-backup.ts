@@ -14,9 +14,9 @@ import type { StorageTargets } from '../storage/index.ts';
 import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { checkRequestedTarget } from './backup-storage.ts';
 import { type BackupNaming, backupFilename, backupPath } from './backup-path.ts';
+import { chooseExpiry } from './choose-expiry.ts';
 import { checkRequest } from './check-request.ts';
 import { checkLiveSelection, requestedSelection } from './live-selection.ts';
-import { chooseExpiry } from './choose-expiry.ts';
 
 export interface RequestBackupDeps extends RequestDeps {
   readonly storage: StorageTargets;
@@ -147,6 +147,7 @@ async function insertBackup(
     backupFormat: input.backupFormat ?? 'custom',
     compressionType,
     compressionLevel: compressionLevel(input, settings.compressionLevel),
+    jobs: input.jobs ?? 1,
     encryption: recipients.length === 0 ? null : { format: 'age' as const, recipients },
     databaseId: database.id,
     databaseName: database.databaseName,

@@ -6,13 +6,11 @@ import { chooseClient, type ClientPrograms } from '@holdfast/platform/pgtools/cl
 import type { ConstraintFacts } from '@holdfast/platform/pgtools/constraints';
 import type { DatabaseAddress } from '@holdfast/platform/pgtools/database-address';
 import { withDatabase } from '@holdfast/platform/pgtools/database-session';
-import { pgDumpCommand } from '@holdfast/platform/pgtools/pg-dump';
 import { type ResolvedSelection, resolveSelection } from '@holdfast/platform/pgtools/resolve-selection';
 import { terminateBackends } from '@holdfast/platform/pgtools/server-backends';
 import { openSourceSnapshot, type SourceFacts } from '@holdfast/platform/pgtools/source-snapshot';
 import {
   type ArchiveThread,
-  listStoredArchive,
   startArchiveThread,
   type StoredSource,
   type WrittenArchive,
@@ -24,13 +22,15 @@ import type { PartialFile, StorageDriver } from '../storage/index.ts';
 import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { chooseStorage } from './backup-storage.ts';
 import { buildManifest } from './build-manifest.ts';
-import { checkSpace } from './check-space.ts';
 import { checkSource } from './check-source.ts';
+import { checkSpace } from './check-space.ts';
 import { estimateRawBytes } from './estimate-raw-bytes.ts';
 import { estimateStoredBytes } from './estimate-stored-bytes.ts';
 import { manifestPath, signManifest } from './manifest-file.ts';
 import { noteWarnings } from './note-warnings.ts';
+import { proveReadable } from './prove-readable.ts';
 import { storedArchive } from './stored-archive.ts';
+import { writeDump } from './write-dump.ts';
 
 const steps = {
   connect: { name: 'Connecting to the database', from: 0, to: 1 },
@@ -98,12 +98,7 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
   const isListed = row.encryption === null || (await deps.keyring.canOpen(row.encryption.recipients));
   if (isListed) {
     progress.startStep(steps.list);
-    await listStoredArchive({
-      client,
-      archive,
-      expectedEntries: written.contents.entries.length,
-      signal: context.signal,
-    });
+    await proveReadable(context, { thread: parts.thread, client, archive, written });
   }
   progress.startStep(steps.publish, written.stored.sizeBytes);
   const manifest = buildManifest({
@@ -154,7 +149,7 @@ async function dump(
   context: OperationContext,
   { row, address, thread, storage, partial }: Parts,
 ): Promise<Dumped> {
-  const { deps, settings, progress, signal, connect } = context;
+  const { deps, settings, connect } = context;
   const snapshot = await openSourceSnapshot(address, connect, settings.lockWaitTimeout * 1000);
   const watch = watchServer(context, address);
   try {
@@ -165,29 +160,23 @@ async function dump(
     const rawBytes = await estimate(context, row, resolved);
     const neededBytes = await estimateStoredBytes(deps.source.manager, row, rawBytes);
     await checkSpace(context, { row, storage, neededBytes });
-    progress.startStep(steps.dump, rawBytes, true);
-    const input = {
-      dump: pgDumpCommand({
+    const written = await writeDump(context, {
+      row,
+      thread,
+      storage,
+      partial,
+      expectedBytes: neededBytes,
+      dump: {
         client,
         address,
         connect,
         selection,
         lockWaitTimeoutMs: settings.lockWaitTimeout * 1000,
         snapshot: snapshot.snapshotId,
-      }),
-      compression: { type: row.compressionType, level: row.compressionLevel },
-      recipients: row.encryption?.recipients ?? [],
-      storage: storage.location,
-      partial,
-      expectedBytes: neededBytes,
-    };
-    const written = await thread.run('writeArchive', input, {
-      signal,
-      onProgress: (moved) => {
-        // The dump has its own copy of the snapshot once bytes come: the server may clean up again.
-        void snapshot.release();
-        progress.meter.addMoved(moved);
       },
+      step: steps.dump,
+      estimatedBytes: rawBytes,
+      releaseSnapshot: () => snapshot.release(),
     });
     return {
       written,

@@ -13,13 +13,17 @@ export interface StoredArchiveDeps {
 /** `attempt`: of the partial file that it still is; null for the published one. */
 export function storedArchive(
   { storage, keyring }: StoredArchiveDeps,
-  row: Pick<BackupRow, 'id' | 'storageTarget' | 'filePath' | 'compressionType' | 'encryption'>,
+  row: Pick<
+    BackupRow,
+    'id' | 'storageTarget' | 'filePath' | 'backupFormat' | 'compressionType' | 'encryption'
+  >,
   attempt: number | null = null,
 ): StoredArchive {
   return {
     storage: storageOf(storage, row).location,
     path: row.filePath,
     attempt,
+    format: row.backupFormat,
     compression: row.compressionType,
     encryption: row.encryption === null ? null : { identities: keyring.identities },
   };

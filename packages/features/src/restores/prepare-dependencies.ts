@@ -1,23 +1,25 @@
 /** Makes a scratch database ready for a selection: the types, functions and tables that it needs but does not hold, without rows. */
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Manifest } from '@holdfast/contracts/manifest';
 import { ArchiveInspector, type TocEntry } from '@holdfast/platform/archive/archive-inspector';
+import type { EntryKey } from '@holdfast/platform/archive/replay-script';
 import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
 import { runTool } from '@holdfast/platform/process/run-tool';
 import { pgDumpCommand } from '@holdfast/platform/pgtools/pg-dump';
 import { pgRestoreCommand } from '@holdfast/platform/pgtools/pg-restore';
 import type { ClientPrograms } from '@holdfast/platform/pgtools/client-programs';
 import type { DatabaseAddress } from '@holdfast/platform/pgtools/database-address';
-import { openDecoded } from '../archives/index.ts';
+import type { ArchiveThread } from '../archives/index.ts';
 import { type BackupRow, isPartial, storedArchive } from '../backups/index.ts';
 import type { OperationContext } from '../operations/index.ts';
+import { createScratchFolder } from '../operations/jobs.ts';
 import { writeListFile } from './restore-archive.ts';
 import { withoutUnsatisfiable } from './unsatisfiable-entries.ts';
 
 export interface PrepareOptions {
+  readonly thread: ArchiveThread;
   readonly backup: BackupRow;
   readonly manifest: Manifest;
   readonly client: ClientPrograms;
@@ -30,6 +32,8 @@ export interface Prepared {
   readonly listFile: string | null;
   /** Foreign keys to tables that the backup leaves out, or whose rows it leaves out: they can't hold. */
   readonly skippedForeignKeys: readonly string[];
+  /** The same, for a script, which no list file filters. */
+  readonly skippedEntries: readonly EntryKey[];
 }
 
 export async function prepareDependencies(
@@ -39,12 +43,10 @@ export async function prepareDependencies(
   const { backup, manifest } = options;
   const withoutRows = manifest.selection?.withoutRows ?? [];
   if (!isPartial(backup) && withoutRows.length === 0) {
-    return { listFile: null, skippedForeignKeys: [] };
+    return { listFile: null, skippedForeignKeys: [], skippedEntries: [] };
   }
-  const folder = path.join(context.deps.scratchDir, `drill-${context.ref.id}-${context.attempt}`);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  context.onEnd(() => rm(folder, { recursive: true, force: true }));
-  const entries = await readStoredToc(context, backup);
+  const folder = await createScratchFolder(context, { name: 'selection', neededBytes: 0 });
+  const entries = await readStoredToc(context, options);
   if (isPartial(backup)) {
     await restoreCompany(context, options, { folder, entries });
   }
@@ -54,28 +56,20 @@ export async function prepareDependencies(
     listFile,
     kept.map((entry) => `${entry.dumpId};`),
   );
-  return { listFile, skippedForeignKeys };
+  const skippedEntries = entries
+    .filter((entry) => !kept.includes(entry))
+    .map(({ description, schema, tag }) => ({ description, schema, tag }));
+  return { listFile, skippedForeignKeys, skippedEntries };
 }
 
-/** The table of contents stands at the head, so little of the file is read. */
 async function readStoredToc(
-  { deps, signal }: OperationContext,
-  backup: BackupRow,
+  { deps, signal, progress }: OperationContext,
+  { backup, thread }: PrepareOptions,
 ): Promise<readonly TocEntry[]> {
-  const inspector = await ArchiveInspector.create();
-  const decoded = await openDecoded(storedArchive(deps, backup));
-  try {
-    for await (const chunk of decoded.stream as AsyncIterable<Buffer>) {
-      signal.throwIfAborted();
-      inspector.write(chunk);
-      if (inspector.entries !== null) {
-        break;
-      }
-    }
-  } finally {
-    await decoded.close();
-  }
-  return inspector.entries ?? inspector.end().entries;
+  return await thread.run('readStoredEntries', storedArchive(deps, backup), {
+    signal,
+    onProgress: () => progress.meter.touch(),
+  });
 }
 
 interface Company {
@@ -152,6 +146,7 @@ async function restoreCompany(
   }
 }
 
+/** A script has spaces for the line breaks of a name. */
 function identityOf({ description, schema, tag }: TocEntry): string {
-  return JSON.stringify([description, schema, tag]);
+  return JSON.stringify([description, schema, tag].map((text) => text.replaceAll(/[\r\n]/g, ' ')));
 }

@@ -92,11 +92,12 @@ async function drill(context: OperationContext, parts: Drill): Promise<DrillResu
   try {
     const withOwners = await canRestoreOwners(session, manifest.database.roles);
     const startedMs = deps.clock.monotonicMs();
-    const { listFile, skippedForeignKeys } = await prepareDependencies(context, parts);
+    const { listFile, skippedForeignKeys, skippedEntries } = await prepareDependencies(context, parts);
     await restoreArchive(context, {
       ...parts,
       withOwners,
       listFile,
+      skippedEntries,
       checkStep: steps.check,
       restoreStep: steps.restore,
     });

@@ -6,6 +6,8 @@ export interface Inspector {
   readonly bytesRead: number;
   /** As soon as the table of contents is known; a plain script has none, so there it is null until the end. */
   readonly entries: readonly TocEntry[] | null;
+  /** Where the table of contents ends, or how far it has been understood; of a script, which has none: all that was read. */
+  readonly headBytes: number;
   /** `schema.table` whose rows are passing now. */
   readonly currentTable: string | null;
   /**

@@ -69,5 +69,8 @@ async function* packFile(file: string, name: string): AsyncGenerator<Buffer> {
   if (left !== 0) {
     throw new AppError('FILE_CORRUPTION', `"${name}" of the dump has another size than before.`);
   }
-  yield Buffer.alloc((tarBlockBytes - (size % tarBlockBytes)) % tarBlockBytes);
+  const padding = (tarBlockBytes - (size % tarBlockBytes)) % tarBlockBytes;
+  if (padding > 0) {
+    yield Buffer.alloc(padding);
+  }
 }

@@ -45,6 +45,10 @@ export class PlainInspector implements Inspector {
     return this.#reader.bytesRead;
   }
 
+  get headBytes(): number {
+    return this.bytesRead;
+  }
+
   get entries(): readonly TocEntry[] | null {
     return null;
   }

@@ -184,7 +184,9 @@ export class ScriptReader {
     if (lineBreak !== 0x0a) {
       throw this.#damagedAt(this.#offset, 'rows do not begin in the line behind their COPY statement');
     }
+    const unit = { kind: 'space', bytes: Buffer.from('\n'), offset: this.#offset } as const;
     this.#take(1);
+    this.#handler.unit(unit);
     this.#isBeforeRows = false;
     this.#isInCopy = true;
     this.#matched = 0;

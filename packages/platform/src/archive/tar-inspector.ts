@@ -33,6 +33,7 @@ export class TarInspector implements Inspector {
   #failure: unknown = null;
   #header: ArchiveHeader | null = null;
   #entries: readonly TocEntry[] | null = null;
+  #headBytes: number | null = null;
   /** Entries whose rows have not come yet, by the name of their file. */
   readonly #expectedRows = new Map<string, TocEntry>();
   readonly #expectedLists = new Set<TocEntry>();
@@ -56,6 +57,10 @@ export class TarInspector implements Inspector {
 
   get bytesRead(): number {
     return this.#reader.bytesRead;
+  }
+
+  get headBytes(): number {
+    return this.#headBytes ?? this.bytesRead;
   }
 
   get entries(): readonly TocEntry[] | null {
@@ -187,6 +192,7 @@ export class TarInspector implements Inspector {
     switch (content.kind) {
       case 'toc':
         this.#endToc(content.head, offset);
+        this.#headBytes = offset;
         break;
       case 'rows': {
         const result = this.#feeder.endRows();

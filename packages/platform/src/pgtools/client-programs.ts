@@ -8,6 +8,8 @@ import { runCommand } from '../process/run-command.ts';
 export interface ClientPrograms {
   readonly pgDump: string;
   readonly pgRestore: string;
+  /** Comes with the two others; needed only for scripts. */
+  readonly psql: string;
   /** As printed, for example "15.18". */
   readonly version: string;
   readonly majorVersion: number;
@@ -73,7 +75,14 @@ async function inspectDir(dir: string, isConfigured: boolean): Promise<ClientPro
     const version = /(\d+(?:\.\d+)*)/.exec(printed)?.[1];
     return version === undefined
       ? null
-      : { pgDump, pgRestore, version, majorVersion: Number.parseInt(version, 10), isConfigured };
+      : {
+          pgDump,
+          pgRestore,
+          psql: path.join(dir, 'psql'),
+          version,
+          majorVersion: Number.parseInt(version, 10),
+          isConfigured,
+        };
   } catch {
     return null; // Not a usable pair; another folder may have one.
   }

@@ -7,6 +7,7 @@ const client = (version: string, isConfigured = false): ClientPrograms => ({
   majorVersion: Number.parseInt(version, 10),
   pgDump: `/${version}/pg_dump`,
   pgRestore: `/${version}/pg_restore`,
+  psql: `/${version}/psql`,
   isConfigured,
 });
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { classifyToolFailure } from './classify-error.ts';
 import { libpqEnvironment, parseDatabaseUrl } from './database-address.ts';
 import { pgDumpArguments } from './pg-dump.ts';
+import { restrictKey } from './psql.ts';
 
 describe('pg_dump', () => {
   it('is called with names that can be neither options nor patterns', () => {
@@ -29,6 +30,15 @@ describe('pg_dump', () => {
       '--exclude-table="s"."a""b"',
       '--exclude-table-data="log"."big"',
     ]);
+  });
+
+  it('writes a directory by several jobs, and everything else to standard output', () => {
+    const given = { lockWaitTimeoutMs: 5_000, selection: {} };
+    const start = ['--compress=0', '--no-password', '--lock-wait-timeout=5000'];
+    expect(pgDumpArguments({ ...given, output: { format: 'plain' } })).toEqual(['--format=plain', ...start]);
+    expect(
+      pgDumpArguments({ ...given, output: { format: 'directory', folder: '/scratch/x', jobs: 4 } }),
+    ).toEqual(['--format=directory', '--file=/scratch/x', '--jobs=4', '--no-sync', ...start]);
   });
 
   it('gets the connection by its environment, and nothing of ours besides', () => {
@@ -62,6 +72,26 @@ describe('pg_dump', () => {
       );
     },
   );
+
+  it.each([
+    ['15.13', false],
+    ['15.14', true],
+    ['12.22', false],
+    ['17.6', true],
+    ['17.5', false],
+    ['18.0', true],
+    ['18', true],
+  ])('of version %s can lock psql: %s', (version, isLockable) => {
+    const client = {
+      pgDump: 'd',
+      pgRestore: 'r',
+      psql: 'p',
+      version,
+      majorVersion: Number.parseInt(version, 10),
+      isConfigured: false,
+    };
+    expect(restrictKey(client) !== null).toBe(isLockable);
+  });
 });
 
 describe('classifyToolFailure', () => {

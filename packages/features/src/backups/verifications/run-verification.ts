@@ -41,9 +41,9 @@ export async function runVerification(context: OperationContext): Promise<Comple
 
 async function verify(context: OperationContext, backup: CompletedBackup): ReturnType<typeof verifyBackup> {
   const { deps, progress, signal, onEnd } = context;
-  const read = pgRestoreReadCommand(
-    chooseClient(await deps.findClients(), backup.manifest.database.serverVersion),
-  );
+  const client = chooseClient(await deps.findClients(), backup.manifest.database.serverVersion);
+  const { backupFormat: format } = backup;
+  const read = format === 'custom' || format === 'tar' ? pgRestoreReadCommand(client, format) : null;
   const thread = startArchiveThread();
   onEnd(() => thread.close());
   return await verifyBackup(

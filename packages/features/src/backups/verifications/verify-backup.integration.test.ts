@@ -80,7 +80,7 @@ describe('verifying', () => {
       await backUp(client, compression);
     }
     const [newest] = await findClientPrograms([]);
-    read = pgRestoreReadCommand(newest as NonNullable<typeof newest>);
+    read = pgRestoreReadCommand(newest as NonNullable<typeof newest>, 'custom');
   });
   afterAll(async () => await stack.destroy());
   beforeEach(async () => {
