@@ -62,14 +62,20 @@ export async function openDecoded(archive: StoredArchive): Promise<DecodedArchiv
   const feeding = pipeline(stored, input);
   feeding.catch(() => undefined);
   stream.on('error', () => undefined);
-  const steps = filters.tools.map(async (tool, index) =>
-    failureOf(await tool.exited, commands[index]?.doing ?? ''),
-  );
+  const steps = filters.tools.map(async (tool, index) => ({
+    exit: await tool.exited,
+    doing: commands[index]?.doing ?? '',
+  }));
   return {
     stream,
     failure: new Promise((resolve) => {
       for (const step of steps) {
-        void step.then((error) => error !== null && resolve(error));
+        void step.then(async ({ exit }) => {
+          const failure = exit.exitCode === 0 ? null : await firstFailure(steps);
+          if (failure !== null) {
+            resolve(failure);
+          }
+        });
       }
     }),
     finish: () => finish(steps, feeding),
@@ -82,21 +88,27 @@ export async function openDecoded(archive: StoredArchive): Promise<DecodedArchiv
   };
 }
 
-function failureOf({ exitCode, signal, stderr }: ToolExit, doing: string): AppError | null {
-  return exitCode === 0
+interface Step {
+  readonly exit: ToolExit;
+  readonly doing: string;
+}
+
+/** A program that lost its reader only shows that another failed, and one whose input ended early that the one before it did. */
+async function firstFailure(running: readonly Promise<Step>[]): Promise<AppError | null> {
+  const failed = (await Promise.all(running)).filter(({ exit }) => exit.exitCode !== 0);
+  const cause = failed.find(({ exit }) => exit.signal !== 'SIGPIPE') ?? failed[0];
+  return cause === undefined
     ? null
     : new AppError(
         'FILE_CORRUPTION',
-        `The stored file could not be ${doing} to its end: ${stderr.trim() || `ended by ${signal}`}`,
+        `The stored file could not be ${cause.doing} to its end: ${cause.exit.stderr.trim() || `ended by ${cause.exit.signal}`}`,
       );
 }
 
-async function finish(steps: readonly Promise<AppError | null>[], feeding: Promise<void>): Promise<void> {
-  for (const step of steps) {
-    const failure = await step;
-    if (failure !== null) {
-      throw failure;
-    }
+async function finish(steps: readonly Promise<Step>[], feeding: Promise<void>): Promise<void> {
+  const failure = await firstFailure(steps);
+  if (failure !== null) {
+    throw failure;
   }
   await feeding.catch((error: unknown) => {
     throw error instanceof AppError
