@@ -32,7 +32,7 @@ describe('a stored script', () => {
       const sum = (await runCommand('sha256sum', [file])).slice(0, 64);
       const { size } = await stat(file);
       await stack.metadata.query(
-        `UPDATE admin_backups SET checksum_sha256 = $1, file_size = $2,
+        `UPDATE admin_backups SET checksum_sha256 = $1::text, file_size = $2,
            manifest = jsonb_set(manifest, '{file,sha256}', to_jsonb($1::text))`,
         [sum, size],
       );
