@@ -92,7 +92,8 @@ describe('a directory backup', () => {
     // As somebody would who may change rows too: the checksum alone must not be what protects the worker.
     const sum = (await runCommand('sha256sum', [stack.storedPath(backup)])).slice(0, 64);
     await stack.metadata.query(
-      'UPDATE admin_backups SET checksum_sha256 = $2, file_size = 10240 WHERE id = $1',
+      `UPDATE admin_backups SET checksum_sha256 = $2::text, file_size = 10240,
+         manifest = jsonb_set(manifest, '{file,sha256}', to_jsonb($2::text)) WHERE id = $1`,
       [backup.id, sum],
     );
     const drill = await stack.drill(client, backup.id);

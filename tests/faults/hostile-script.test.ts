@@ -1,4 +1,4 @@
-/** A script is code: one that was changed is not replayed, not even where somebody changed the catalogue's checksum with it. */
+/** A script is code: one that was changed is not replayed, not even where somebody changed the catalogue's checksum and manifest with it. */
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
@@ -31,10 +31,11 @@ describe('a stored script', () => {
     if (isChecksumForged) {
       const sum = (await runCommand('sha256sum', [file])).slice(0, 64);
       const { size } = await stat(file);
-      await stack.metadata.query('UPDATE admin_backups SET checksum_sha256 = $1, file_size = $2', [
-        sum,
-        size,
-      ]);
+      await stack.metadata.query(
+        `UPDATE admin_backups SET checksum_sha256 = $1::text, file_size = $2,
+           manifest = jsonb_set(manifest, '{file,sha256}', to_jsonb($1::text))`,
+        [sum, size],
+      );
     }
     return await stack.drill(client, backup.id);
   }

@@ -46,7 +46,8 @@ async function checkStoredFile(
 ): Promise<void> {
   progress.startStep(checkStep, manifest.file.sizeBytes);
   const found = await thread.run('hashStored', source, { signal, onProgress: progress.meter.addMoved });
-  if (found.sha256 !== backup.checksumSha256 || found.sizeBytes !== backup.fileSize) {
+  const isStored = found.sha256 === backup.checksumSha256 && found.sizeBytes === backup.fileSize;
+  if (!isStored || found.sha256 !== manifest.file.sha256) {
     throw new AppError(
       'FILE_CORRUPTION',
       `${backup.filename} has ${found.sizeBytes} bytes and SHA-256 ${found.sha256}; ${backup.fileSize} bytes and ${backup.checksumSha256} were stored.`,
