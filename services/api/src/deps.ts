@@ -5,6 +5,7 @@ import { BackupEntity, VerificationEntity } from '@holdfast/features/backups/ind
 import { DatabaseEntity } from '@holdfast/features/databases/index';
 import { DrillEntity } from '@holdfast/features/restores/index';
 import { SettingsEntity } from '@holdfast/features/settings/index';
+import { openStorage, type StorageDriver } from '@holdfast/features/storage/index';
 import { type Clock, systemClock } from '@holdfast/platform/clock';
 import type { Config } from '@holdfast/platform/config/load-config';
 import { SecretBox } from '@holdfast/platform/crypto/secret-box';
@@ -24,6 +25,7 @@ export interface ApiDeps {
   readonly subscriber: Redis;
   readonly keys: RedisKeys;
   readonly queues: JobQueues;
+  readonly storage: StorageDriver;
   readonly secrets: SecretBox;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -59,6 +61,7 @@ export function createApiDeps(config: Config, logger: Logger): ApiDeps {
       applicationName: 'holdfast-api',
     }),
     queues: new JobQueues(queueConnection, keys, logger),
+    storage: openStorage({ type: 'local', root: config.storageDir }),
     secrets: new SecretBox(config.HOLDFAST_SECRET_KEY),
     clock: systemClock,
     reached: async () => undefined,

@@ -18,20 +18,26 @@ import { readCurrentProgress, requestCancel } from '../operations/index.ts';
 import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { presentBackup } from './backup.presenter.ts';
 import { deleteBackup } from './delete-backup.ts';
+import type { DownloadDeps } from './downloads/download-deps.ts';
+import { downloadRoutes } from './downloads/download-routes.ts';
 import { listBackups } from './list-backups.ts';
 import { parseBackupId } from './parse-backup-id.ts';
 import { type RequestBackupDeps, requestBackup } from './request-backup.ts';
 import { verificationRoutes } from './verifications/verification-routes.ts';
 
 const tags = ['backups'];
+
+type BackupRoutesDeps = RequestBackupDeps & DownloadDeps;
+
 const IdempotencyKey = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({ minLength: 1, maxLength: 255, pattern: '^[\\x20-\\x7e]+$' }),
   ),
 });
 
-export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps> = async (app, deps) => {
+export const backupRoutes: FastifyPluginAsyncTypebox<BackupRoutesDeps> = async (app, deps) => {
   await app.register(verificationRoutes, { ...deps, prefix: '' });
+  await app.register(downloadRoutes, { ...deps, prefix: '' });
 
   app.get(
     '/backups',
