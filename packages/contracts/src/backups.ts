@@ -138,4 +138,19 @@ export const BackupView = Type.Object(
 );
 export type BackupView = Static<typeof BackupView>;
 
+/** As the storage tells without reading it; null where it did not answer. */
+export const BackupFile = Type.Object({
+  exists: Nullable(Type.Boolean()),
+  sizeBytes: Nullable(Count),
+  lastModified: Nullable(Timestamp),
+  matchesSize: Nullable(Type.Boolean()),
+  errorCode: Nullable(Type.String()),
+});
+export type BackupFile = Static<typeof BackupFile>;
+
+export const BackupDetail = Type.Composite([BackupView, Type.Object({ file: Nullable(BackupFile) })], {
+  $id: 'BackupDetail',
+});
+export type BackupDetail = Static<typeof BackupDetail>;
+
 export const BackupList = ListOf(BackupView);

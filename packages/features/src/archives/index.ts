@@ -3,6 +3,8 @@ import { TaskThread } from '@holdfast/platform/process/task-thread';
 import type { archiveTasks } from './tasks.ts';
 
 export { listStoredArchive } from './list-stored-archive.ts';
+export type { StoredObject } from './list-stored-objects.ts';
+export { readStoredEntries } from './read-stored-entries.ts';
 export { openStored, type StoredSource } from './stored-source.ts';
 export { type FoundArchive, verifyStored } from './verify-stored.ts';
 export type { WrittenArchive } from './write-archive.ts';

@@ -2,8 +2,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import {
   BackupAccepted,
+  BackupDetail,
   BackupList,
-  BackupView,
   CreateBackup,
   ListBackupsQuery,
 } from '@holdfast/contracts/backups';
@@ -18,9 +18,11 @@ import { readCurrentProgress, requestCancel } from '../operations/index.ts';
 import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { presentBackup } from './backup.presenter.ts';
 import { deleteBackup } from './delete-backup.ts';
+import { contentsRoutes } from './contents/contents-routes.ts';
 import type { DownloadDeps } from './downloads/download-deps.ts';
 import { downloadRoutes } from './downloads/download-routes.ts';
 import { listBackups } from './list-backups.ts';
+import { lookAtFile } from './look-at-file.ts';
 import { parseBackupId } from './parse-backup-id.ts';
 import { type RequestBackupDeps, requestBackup } from './request-backup.ts';
 import { verificationRoutes } from './verifications/verification-routes.ts';
@@ -38,6 +40,7 @@ const IdempotencyKey = Type.Object({
 export const backupRoutes: FastifyPluginAsyncTypebox<BackupRoutesDeps> = async (app, deps) => {
   await app.register(verificationRoutes, { ...deps, prefix: '' });
   await app.register(downloadRoutes, { ...deps, prefix: '' });
+  await app.register(contentsRoutes, { ...deps, prefix: '' });
 
   app.get(
     '/backups',
@@ -79,9 +82,12 @@ export const backupRoutes: FastifyPluginAsyncTypebox<BackupRoutesDeps> = async (
     '/backups/:id',
     {
       config: { permission: 'backups.read' },
-      schema: { tags, summary: 'One backup', params: IdParam, response: { 200: BackupView } },
+      schema: { tags, summary: 'One backup and its file', params: IdParam, response: { 200: BackupDetail } },
     },
-    async (request) => presentBackup(await findBackup(deps.source, request.params.id)),
+    async (request) => {
+      const row = await findBackup(deps.source, request.params.id);
+      return { ...presentBackup(row), file: await lookAtFile(deps.storage, row) };
+    },
   );
 
   app.get(

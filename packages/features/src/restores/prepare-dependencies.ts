@@ -4,13 +4,13 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ArchiveInspector, type TocEntry } from '@holdfast/platform/archive/archive-inspector';
-import { startDecompressor } from '@holdfast/platform/bytes/compressor';
 import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
 import { runTool } from '@holdfast/platform/process/run-tool';
 import { pgDumpCommand } from '@holdfast/platform/pgtools/pg-dump';
 import { pgRestoreCommand } from '@holdfast/platform/pgtools/pg-restore';
 import type { ClientPrograms } from '@holdfast/platform/pgtools/client-programs';
 import type { DatabaseAddress } from '@holdfast/platform/pgtools/database-address';
+import { readStoredEntries } from '../archives/index.ts';
 import type { BackupRow } from '../backups/index.ts';
 import type { OperationContext } from '../operations/index.ts';
 import { writeListFile } from './restore-archive.ts';
@@ -45,7 +45,14 @@ export async function prepareDependencies(
   const folder = path.join(context.deps.scratchDir, `drill-${context.ref.id}-${context.attempt}`);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   context.onEnd(() => rm(folder, { recursive: true, force: true }));
-  const entries = await readStoredToc(context, options.backup);
+  const { storage } = context.deps;
+  const entries = await readStoredEntries(
+    {
+      source: { storage: storage.location, path: options.backup.filePath, attempt: null },
+      compression: options.backup.compressionType,
+    },
+    context.signal,
+  );
   await restoreCompany(context, options, { folder, entries });
   const skipped = entries.filter(
     (entry) => entry.description === 'FK CONSTRAINT' && !refersInside(entry, entries),
@@ -56,35 +63,6 @@ export async function prepareDependencies(
     entries.filter((entry) => !skipped.includes(entry)).map((entry) => `${entry.dumpId};`),
   );
   return { listFile, skippedForeignKeys: skipped.map((entry) => `${entry.schema}.${entry.tag}`) };
-}
-
-/** The table of contents stands at the head, so little of the file is read. */
-async function readStoredToc(
-  { deps, signal }: OperationContext,
-  backup: BackupRow,
-): Promise<readonly TocEntry[]> {
-  const inspector = await ArchiveInspector.create();
-  const decompressor = await startDecompressor(backup.compressionType);
-  const source = await deps.storage.open(backup.filePath);
-  const stopFeeding = new AbortController();
-  if (decompressor !== null) {
-    // It is broken off on purpose, and such a pipeline may never settle: nobody waits for it.
-    pipeline(source, decompressor.stdin, { signal: stopFeeding.signal }).catch(() => undefined);
-  }
-  try {
-    for await (const chunk of (decompressor?.stdout ?? source) as AsyncIterable<Buffer>) {
-      signal.throwIfAborted();
-      inspector.write(chunk);
-      if (inspector.entries !== null) {
-        break;
-      }
-    }
-  } finally {
-    stopFeeding.abort();
-    source.destroy();
-    await decompressor?.end();
-  }
-  return inspector.entries ?? inspector.end().entries;
 }
 
 interface Company {
