@@ -1,6 +1,6 @@
 /** Backups over HTTP: requests, rows and the manifest. */
 import { type Static, Type } from '@sinclair/typebox';
-import { Count, ListOf, Nullable, OneOf, pageQuery, Timestamp } from './schema.ts';
+import { Count, Nullable, OneOf, Pagination, pageQuery, Timestamp } from './schema.ts';
 
 export const backupTypes = ['full', 'schema', 'selective'] as const;
 export const backupSources = ['manual', 'scheduled', 'pre_restore', 'imported'] as const;
@@ -153,4 +153,14 @@ export const BackupDetail = Type.Composite([BackupView, Type.Object({ file: Null
 });
 export type BackupDetail = Static<typeof BackupDetail>;
 
-export const BackupList = ListOf(BackupView);
+export const BackupList = Type.Object({
+  items: Type.Array(BackupView),
+  pagination: Type.Composite([
+    Pagination,
+    Type.Object({
+      totalIsExact: Type.Boolean({
+        description: 'False where words or tags are looked for and more than `total` backups have them',
+      }),
+    }),
+  ]),
+});

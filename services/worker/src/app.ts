@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '@holdfast/contracts/errors';
 import type { OperationRef } from '@holdfast/contracts/operations';
 import {
+  mergeBackupCounts,
   removeDeletedBackup,
   runBackup,
   runVerification,
@@ -56,6 +57,12 @@ export function createWorker(deps: WorkerDeps): HoldfastWorker {
       task: () => reconcile({ ...deps, observer }),
     }),
     new Loop({ name: 'sweep-partials', intervalMs: sweepEveryMs, logger, task: () => sweepPartials(deps) }),
+    new Loop({
+      name: 'merge-backup-counts',
+      intervalMs: sweepEveryMs,
+      logger,
+      task: () => mergeBackupCounts(deps.source),
+    }),
     new Loop({
       name: 'sweep-scratch-databases',
       intervalMs: sweepEveryMs,

@@ -21,7 +21,7 @@ import { deleteBackup } from './delete-backup.ts';
 import { contentsRoutes } from './contents/contents-routes.ts';
 import type { DownloadDeps } from './downloads/download-deps.ts';
 import { downloadRoutes } from './downloads/download-routes.ts';
-import { listBackups } from './list-backups.ts';
+import { listBackups } from './list/list-backups.ts';
 import { lookAtFile } from './look-at-file.ts';
 import { parseBackupId } from './parse-backup-id.ts';
 import { type RequestBackupDeps, requestBackup } from './request-backup.ts';
