@@ -86,7 +86,9 @@ export function isPartial(row: BackupRow): boolean {
 }
 
 /** Entries of the table of contents by kind: TABLE, INDEX, TRIGGER and so on; not what belongs to the database as a whole. */
-export function countObjects(entries: readonly TocEntry[]): Record<string, number> {
+export function countObjects(
+  entries: readonly Pick<TocEntry, 'description' | 'tag'>[],
+): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { description, tag } of entries) {
     if (description.startsWith('DATABASE') || tag.startsWith('DATABASE ')) {
