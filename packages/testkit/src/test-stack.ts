@@ -13,6 +13,8 @@ export interface TestStackOptions {
   readonly target?: Template;
   /** Another server's database instead. */
   readonly targetUrl?: string;
+  /** Another server for the metadata, with the template of `makeMetadataTemplate`, as a URL of any of its databases. */
+  readonly metadataServer?: string;
   /** Another Redis than the run's. */
   readonly redisUrl?: string;
   /** Columns of backup_settings. */
@@ -49,14 +51,12 @@ export class TestStack {
   }
 
   static async create(options: TestStackOptions = {}): Promise<TestStack> {
-    const metadata = await createTestDatabase('metadata_template');
+    const metadata = await createTestDatabase('metadata_template', options.metadataServer);
     const target =
       options.targetUrl === undefined ? await createTestDatabase(options.target ?? 'demo_template') : null;
     const folder = await mkdtemp(path.join(process.env['HOLDFAST_TEST_FOLDER'] as string, 'stack-'));
     const settings = { retry_delay: 0, ...options.settings };
-    const sets = Object.entries(settings).map(([column, value]) =>
-      typeof value === 'string' ? `${column} = '${value}'` : `${column} = ${value}`,
-    );
+    const sets = Object.entries(settings).map(([column, value]) => `${column} = '${String(value)}'`);
     await metadata.query(`UPDATE backup_settings SET ${sets.join(', ')}`);
     return new TestStack({
       metadata,

@@ -1,7 +1,7 @@
 /** Folders and file names of backups, as the specification has them. Pure. */
 import type { BackupSource, BackupType, CompressionType } from '@holdfast/contracts/backups';
+import { compressionSuffix } from './stored-files.ts';
 
-const suffixes: Readonly<Record<CompressionType, string>> = { none: '', gzip: '.gz', zstd: '.zst' };
 const maxDatabaseNameLength = 100;
 
 export interface BackupNaming {
@@ -24,11 +24,23 @@ export function backupFilename({
 }: BackupNaming): string {
   const stamp = at.toISOString().slice(0, 19).replace('T', '_').replaceAll(':', '-');
   const unique = uniqueId === undefined ? '' : `_${uniqueId}`;
-  return `${safeName(databaseName)}_${backupType}_${stamp}${unique}.dump${suffixes[compressionType]}`;
+  return `${safeName(databaseName)}_${backupType}_${stamp}${unique}.dump${compressionSuffix(compressionType)}`;
 }
 
 export function backupPath(naming: BackupNaming): string {
   return `manual/${backupFilename(naming)}`;
+}
+
+/** Up to the time stamp and what makes it unique; the attempt; the suffixes. A database's name may hold dots and stamps too. */
+const parts = /^(.*_\d{4}-\d{2}-\d{2}_\d{2}-\d{2}-\d{2}(?:_\d+)?)(?:_attempt\d+)?((?:\.[a-z0-9]+)+)$/su;
+
+/** The first attempt has the plain name; `forum_full_2024-06-24_14-30-00_attempt2.dump.gz` is of the second. */
+export function pathOfAttempt(path: string, attempt: number): string {
+  const [, stem, suffixes] = parts.exec(path) ?? [];
+  if (stem === undefined || suffixes === undefined) {
+    throw new Error('not the path of a backup that an attempt makes');
+  }
+  return `${stem}${attempt === 1 ? '' : `_attempt${attempt}`}${suffixes}`;
 }
 
 /** A database may be called anything; a file name may not lead elsewhere, hide itself or look like an option. */

@@ -1,6 +1,7 @@
 /** Door of the backups feature for other features and services. */
 export { BackupEntity, type BackupRow } from './backup.entity.ts';
 export { enqueueDeletion } from './delete-backup.ts';
-export { isManifestAuthentic, manifestPath } from './manifest-file.ts';
+export { isManifestAuthentic } from './manifest-file.ts';
+export { manifestPath } from './stored-files.ts';
 export type { RequestBackupDeps } from './request-backup.ts';
 export { countObjects, isPartial } from './build-manifest.ts';

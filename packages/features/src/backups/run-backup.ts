@@ -21,10 +21,12 @@ import { databaseAddress, findDatabase } from '../databases/index.ts';
 import { applicationNamePrefix, type OperationContext } from '../operations/index.ts';
 import { type Completion, watchServer } from '../operations/jobs.ts';
 import type { PartialFile } from '../storage/index.ts';
+import { removeEarlierFiles, takeOwnName } from './attempt-files.ts';
 import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { buildManifest } from './build-manifest.ts';
 import { estimateRawBytes } from './estimate-raw-bytes.ts';
-import { manifestPath, signManifest } from './manifest-file.ts';
+import { signManifest } from './manifest-file.ts';
+import { manifestPath } from './stored-files.ts';
 
 const steps = {
   connect: { name: 'Connecting to the database', from: 0, to: 1 },
@@ -44,7 +46,10 @@ interface Parts {
 export async function runBackup(context: OperationContext): Promise<Completion> {
   const { deps, progress, ref } = context;
   progress.startStep(steps.connect);
-  const row = await deps.source.manager.findOneByOrFail(BackupEntity, { id: Number(ref.id) });
+  const row = await takeOwnName(
+    context,
+    await deps.source.manager.findOneByOrFail(BackupEntity, { id: Number(ref.id) }),
+  );
   const address = databaseAddress(await findDatabase(deps.source.manager, row.databaseId), deps.secrets);
   // An earlier attempt whose worker died may still hold locks and snapshots on the server.
   await withDatabase(address, context.connect, (session) =>
@@ -54,7 +59,7 @@ export async function runBackup(context: OperationContext): Promise<Completion> 
       context.connect.applicationName,
     ),
   );
-  await removeOldPartials(context, row);
+  await removeEarlierFiles(context, row);
   context.onEnd(async (isCompleted) => {
     if (!isCompleted) {
       await withDatabase(address, context.connect, (session) =>
@@ -100,9 +105,11 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
     completedAt: deps.clock.now(),
   });
   const manifestPartial = await writeManifest(context, row, signManifest(manifest, deps.secrets));
+  const published = new Set<PartialFile>();
   return async () => {
     await deps.reached('backup-publishing');
-    await publish(context, row, [manifestPartial, parts.partial]);
+    // The manifest first: a file under its final name always has one.
+    await publish(context, [manifestPartial, parts.partial], published);
     return {
       file_size: written.stored.sizeBytes,
       uncompressed_size: written.contents.bytes,
@@ -214,27 +221,16 @@ async function writeManifest(
   return partial;
 }
 
-/**
- * The manifest first: a file under its final name always has one.
- * Runs with the row locked for this attempt, so whatever has the final name already is of an attempt that lost it. May run twice.
- */
+/** Runs with the row locked for this attempt; again where the metadata database went away before its answer: what is published stays so. */
 async function publish(
   { deps }: OperationContext,
-  row: BackupRow,
   partials: readonly PartialFile[],
+  published: Set<PartialFile>,
 ): Promise<void> {
-  await deps.storage.remove(row.filePath);
-  await deps.storage.remove(manifestPath(row.filePath));
   for (const partial of partials) {
-    await deps.storage.publishPartial(partial);
-  }
-}
-
-/** Partial files of this backup, ours and those of attempts before it. */
-async function removeOldPartials({ deps }: OperationContext, row: BackupRow): Promise<void> {
-  for (const partial of await deps.storage.listPartials()) {
-    if (partial.path === row.filePath || partial.path === manifestPath(row.filePath)) {
-      await deps.storage.removePartial(partial);
+    if (!published.has(partial)) {
+      await deps.storage.publishPartial(partial);
+      published.add(partial);
     }
   }
 }

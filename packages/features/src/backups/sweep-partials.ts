@@ -2,8 +2,7 @@
 import type { OperationDeps } from '../operations/index.ts';
 import type { PartialFile } from '../storage/index.ts';
 import { BackupEntity } from './backup.entity.ts';
-
-const manifestSuffix = '.manifest.json';
+import { archiveOf } from './stored-files.ts';
 
 export async function sweepPartials(
   deps: Pick<OperationDeps, 'source' | 'storage' | 'logger'>,
@@ -23,6 +22,9 @@ async function isBeingWritten(
   { source }: Pick<OperationDeps, 'source'>,
   { path, attempt }: PartialFile,
 ): Promise<boolean> {
-  const filePath = path.endsWith(manifestSuffix) ? path.slice(0, -manifestSuffix.length) : path;
-  return await source.manager.existsBy(BackupEntity, { filePath, attempt, status: 'running' });
+  return await source.manager.existsBy(BackupEntity, {
+    filePath: archiveOf(path),
+    attempt,
+    status: 'running',
+  });
 }

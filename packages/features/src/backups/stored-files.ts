@@ -1,0 +1,36 @@
+/** The files that make up a stored backup: the archive, and what lies beside it. Pure. */
+import type { CompressionType } from '@holdfast/contracts/backups';
+
+const compressionSuffixes: Readonly<Record<CompressionType, string>> = {
+  none: '',
+  gzip: '.gz',
+  zstd: '.zst',
+};
+const manifestSuffix = '.manifest.json';
+const globalsSuffix = '.globals.sql';
+
+export function compressionSuffix(type: CompressionType): string {
+  return compressionSuffixes[type];
+}
+
+export function manifestPath(filePath: string): string {
+  return `${filePath}${manifestSuffix}`;
+}
+
+/** Roles and tablespaces, compressed as the archive is. */
+export function globalsPath(filePath: string, compression: CompressionType): string {
+  return `${filePath}${globalsSuffix}${compressionSuffix(compression)}`;
+}
+
+/** Every file that may be stored for a backup, the archive first. */
+export function filesBeside(filePath: string): string[] {
+  const globals = Object.values(compressionSuffixes).map((suffix) => `${filePath}${globalsSuffix}${suffix}`);
+  return [filePath, manifestPath(filePath), ...globals];
+}
+
+const beside = /\.(?:manifest\.json|globals\.sql(?:\.gz|\.zst)?)$/;
+
+/** The archive that a file belongs to; the archive itself stands for itself. */
+export function archiveOf(file: string): string {
+  return file.replace(beside, '');
+}
