@@ -26,6 +26,7 @@ import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { buildManifest } from './build-manifest.ts';
 import { estimateRawBytes } from './estimate-raw-bytes.ts';
 import { signManifest } from './manifest-file.ts';
+import { storeGlobals } from './store-globals.ts';
 import { manifestPath } from './stored-files.ts';
 
 const steps = {
@@ -83,6 +84,10 @@ function reservePartial({ deps, attempt, onEnd }: OperationContext, path: string
 async function produce(context: OperationContext, parts: Parts): Promise<Completion> {
   const { deps, attempt, progress } = context;
   const { row } = parts;
+  // First, since it is quick and asks for rights that a role may lack.
+  const globals = row.includeGlobals
+    ? await storeGlobals(context, parts, (path) => reservePartial(context, path))
+    : null;
   const dumped = await dump(context, parts);
   const { written, facts, client, resolved, warnings } = dumped;
   await deps.reached('backup-written');
@@ -101,6 +106,7 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
     ...dumped,
     row,
     attempt,
+    globals: globals?.manifest ?? null,
     clientVersion: client.version,
     completedAt: deps.clock.now(),
   });
@@ -109,7 +115,11 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
   return async () => {
     await deps.reached('backup-publishing');
     // The manifest first: a file under its final name always has one.
-    await publish(context, [manifestPartial, parts.partial], published);
+    await publish(
+      context,
+      [manifestPartial, ...(globals === null ? [] : [globals.partial]), parts.partial],
+      published,
+    );
     return {
       file_size: written.stored.sizeBytes,
       uncompressed_size: written.contents.bytes,
