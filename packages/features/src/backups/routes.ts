@@ -7,6 +7,7 @@ import {
   CreateBackup,
   ListBackupsQuery,
 } from '@holdfast/contracts/backups';
+import { BackupEstimate } from '@holdfast/contracts/backup-estimates';
 import { AppError } from '@holdfast/contracts/errors';
 import { Manifest } from '@holdfast/contracts/manifest';
 import { OperationProgress } from '@holdfast/contracts/operations';
@@ -18,6 +19,7 @@ import { readCurrentProgress, requestCancel } from '../operations/index.ts';
 import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { presentBackup } from './backup.presenter.ts';
 import { deleteBackup } from './delete-backup.ts';
+import { estimateBackup } from './estimate-backup.ts';
 import { listBackups } from './list-backups.ts';
 import { type RequestBackupDeps, requestBackup } from './request-backup.ts';
 
@@ -63,6 +65,20 @@ export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps> = async 
       reply.code(202).header('location', `${app.prefix}/backups/${backupId}`);
       return { backupId, message: 'The backup is accepted and will run as soon as a worker is free.' };
     },
+  );
+
+  app.post(
+    '/backups/estimate',
+    {
+      config: { permission: 'backups.estimate' },
+      schema: {
+        tags,
+        summary: 'What a backup with these options would hold, come to and take; nothing is made',
+        body: CreateBackup,
+        response: { 200: BackupEstimate },
+      },
+    },
+    async (request) => await estimateBackup(deps, request.body),
   );
 
   app.get(
