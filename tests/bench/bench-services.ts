@@ -6,7 +6,7 @@ import { PrivatePostgres } from '@holdfast/platform/instances/private-postgres';
 import { PrivateRedis } from '@holdfast/platform/instances/private-redis';
 import { ensurePrograms } from '@holdfast/platform/instances/programs';
 import { findServiceAccount, reachableFolder } from '@holdfast/platform/instances/service-account';
-import { makeMetadataTemplate } from '@holdfast/testkit/jest/global-setup';
+import { makeMetadataTemplate } from '@holdfast/testkit/metadata-template';
 
 export interface BenchServices {
   readonly folder: string;

@@ -8,6 +8,7 @@ import {
   CreateBackup,
   ListBackupsQuery,
 } from '@holdfast/contracts/backups';
+import { BackupEstimate } from '@holdfast/contracts/backup-estimates';
 import { AppError } from '@holdfast/contracts/errors';
 import { Manifest } from '@holdfast/contracts/manifest';
 import { OperationProgress } from '@holdfast/contracts/operations';
@@ -29,6 +30,7 @@ import { listBackups } from './list/list-backups.ts';
 import { lookAtFile } from './look-at-file.ts';
 import type { StoredArchiveDeps } from './stored-archive.ts';
 import { parseBackupId } from './parse-backup-id.ts';
+import { estimateBackup } from './estimate-backup.ts';
 import { type RequestBackupDeps, requestBackup } from './request-backup.ts';
 import { updateBackup } from './update-backup.ts';
 import { verificationRoutes } from './verifications/verification-routes.ts';
@@ -83,6 +85,20 @@ export const backupRoutes: FastifyPluginAsyncTypebox<BackupRoutesDeps> = async (
       reply.code(202).header('location', `${app.prefix}/backups/${backupId}`);
       return { backupId, message: 'The backup is accepted and will run as soon as a worker is free.' };
     },
+  );
+
+  app.post(
+    '/backups/estimate',
+    {
+      config: { permission: 'backups.estimate' },
+      schema: {
+        tags,
+        summary: 'What a backup with these options would hold, come to and take; nothing is made',
+        body: CreateBackup,
+        response: { 200: BackupEstimate },
+      },
+    },
+    async (request) => await estimateBackup(deps, request.body),
   );
 
   app.get(
