@@ -18,6 +18,7 @@ import { Type } from '@sinclair/typebox';
 import { type DataSource, Not } from 'typeorm';
 import { actorOf, identityOf } from '../auth/index.ts';
 import { readCurrentProgress, requestCancel } from '../operations/index.ts';
+import { anomalyRoutes } from './anomalies/anomaly-routes.ts';
 import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { presentBackup } from './backup.presenter.ts';
 import { deleteBackup } from './delete-backup.ts';
@@ -50,6 +51,7 @@ export const backupRoutes: FastifyPluginAsyncTypebox<BackupRoutesDeps> = async (
   await app.register(verificationRoutes, { ...deps, prefix: '' });
   await app.register(downloadRoutes, { ...deps, prefix: '' });
   await app.register(contentsRoutes, { ...deps, prefix: '' });
+  await app.register(anomalyRoutes, { ...deps, prefix: '' });
 
   app.get(
     '/backups',
