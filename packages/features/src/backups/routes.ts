@@ -27,6 +27,7 @@ import { reportRoutes } from './report.routes.ts';
 import { contentsRoutes } from './contents/contents-routes.ts';
 import type { DownloadDeps } from './downloads/download-deps.ts';
 import { downloadRoutes } from './downloads/download-routes.ts';
+import { keyRoutes } from './keys/key-routes.ts';
 import { listBackups } from './list/list-backups.ts';
 import { lookAtFile } from './look-at-file.ts';
 import type { StoredArchiveDeps } from './stored-archive.ts';
@@ -52,6 +53,7 @@ export const backupRoutes: FastifyPluginAsyncTypebox<BackupRoutesDeps> = async (
   await app.register(downloadRoutes, { ...deps, prefix: '' });
   await app.register(contentsRoutes, { ...deps, prefix: '' });
   await app.register(anomalyRoutes, { ...deps, prefix: '' });
+  await app.register(keyRoutes, { ...deps, prefix: '' });
 
   app.get(
     '/backups',
