@@ -2,11 +2,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { backupStatuses } from '@holdfast/contracts/backups';
 import { drillStatuses } from '@holdfast/contracts/drills';
+import { verificationStatuses } from '@holdfast/contracts/verifications';
 import { createDataSource } from '@holdfast/platform/db/data-source';
 import { migrateDown, migrateUp } from '@holdfast/platform/db/migrate';
 import { migrations } from '@holdfast/platform/db/migrations/list';
 import { createTestDatabase, type TestDatabase } from '@holdfast/testkit/databases';
-import { backupMoves, drillMoves } from '@holdfast/features/operations/index';
+import { backupMoves, drillMoves, verificationMoves } from '@holdfast/features/operations/index';
 
 describe('the metadata schema', () => {
   let database: TestDatabase;
@@ -77,7 +78,7 @@ describe('the metadata schema', () => {
         const [row] = await database.query<{ key: string }>(insert(from));
         const moved = await database
           .query(
-            `UPDATE ${table} SET status = '${to}' WHERE ${table === 'drills' ? 'operation_id' : 'id'} = $1`,
+            `UPDATE ${table} SET status = '${to}' WHERE ${table === 'admin_backups' ? 'id' : 'operation_id'} = $1`,
             [row?.key],
           )
           .then(
@@ -107,11 +108,17 @@ describe('the metadata schema', () => {
     expect(await allowedMoves('admin_backups', backupStatuses, insert)).toEqual(sorted(backupMoves));
   });
 
-  it('lets a drill make the moves of its state machine and no other', async () => {
-    const insert = (status: string): string =>
-      `INSERT INTO drills (backup_id, status, worker_id, heartbeat_at, attempt, result) SELECT min(id), '${status}', 'w', now(), 1, '{}' FROM admin_backups RETURNING operation_id AS key`;
-    expect(await allowedMoves('drills', drillStatuses, insert)).toEqual(sorted(drillMoves));
-  });
+  it.each([
+    ['drills', drillStatuses, drillMoves],
+    ['verifications', verificationStatuses, verificationMoves],
+  ] as const)(
+    'lets %s make the moves of their state machine and no other',
+    async (table, statuses, moves) => {
+      const insert = (status: string): string =>
+        `INSERT INTO ${table} (backup_id, status, worker_id, heartbeat_at, attempt, result) SELECT min(id), '${status}', 'w', now(), 1, '{}' FROM admin_backups RETURNING operation_id AS key`;
+      expect(await allowedMoves(table, statuses, insert)).toEqual(sorted(moves));
+    },
+  );
 
   it('refuses a completed backup without its proof, and a running one without its claim', async () => {
     const insert = (status: string) =>

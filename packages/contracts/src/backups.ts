@@ -1,6 +1,6 @@
 /** Backups over HTTP: requests, rows and the manifest. */
 import { type Static, Type } from '@sinclair/typebox';
-import { Count, ListOf, Nullable, OneOf, pageQuery, Timestamp } from './schema.ts';
+import { Count, ListOf, NullOr, Nullable, OneOf, pageQuery, Timestamp } from './schema.ts';
 
 export const backupTypes = ['full', 'schema', 'selective'] as const;
 export const backupSources = ['manual', 'scheduled', 'pre_restore', 'imported'] as const;
@@ -24,7 +24,11 @@ export type BackupFormat = (typeof backupFormats)[number];
 export type CompressionType = (typeof compressionTypes)[number];
 export type ProofLevel = (typeof proofLevels)[number];
 
-/** Names in a selection are literal: `posts`, or `forum.posts` with its schema. No NUL, no line break. */
+/**
+ * Names in a selection are literal: `posts`, `forum.posts` with its schema, or `"odd.schema"."odd.table"` quoted as in SQL where dots make
+ * the plain form mean two things. Only with `selectionPatterns` are `*` (any characters) and `?` (one) wildcards; a backslash makes the
+ * next character literal. A partitioned table stands for its partitions too. No NUL, no line break.
+ */
 const SelectedName = Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\u0000-\\u001f]+$' });
 const Selection = (what: string, byDefault: string[]) =>
   Type.Optional(
@@ -32,20 +36,40 @@ const Selection = (what: string, byDefault: string[]) =>
   );
 
 /** A label a person reads, never part of a path. */
-const Tag = Type.String({ minLength: 1, maxLength: 100, pattern: '^(?!.*\\.\\.)[^/\\\\\\u0000-\\u001f]+$' });
-const DisplayName = Type.String({
+export const Tag = Type.String({
+  minLength: 1,
+  maxLength: 100,
+  pattern: '^(?!.*\\.\\.)[^/\\\\\\u0000-\\u001f]+$',
+});
+export const DisplayName = Type.String({
   minLength: 1,
   maxLength: 255,
   pattern: '^[^\\u0000-\\u001f]*[^\\u0000-\\u001f\\s][^\\u0000-\\u001f]*$',
 });
 
+export const Description = Type.String({ maxLength: 10_000, pattern: '^[^\\u0000]*$' });
+export const ExpiresAt = NullOr(
+  Type.String({ format: 'date-time', description: 'When the backup may be removed by itself; null: never' }),
+);
+
+/** An X25519 recipient of the age format. Public: it only closes, never opens. */
+export const ageRecipientPattern = '^age1[02-9ac-hj-np-z]{58}$';
+const AgeRecipient = Type.String({ pattern: ageRecipientPattern });
+
+/** How the stored file is encrypted. */
+export const BackupEncryption = Type.Object({
+  format: Type.Literal('age'),
+  recipients: Type.Array(AgeRecipient, { minItems: 1 }),
+});
+export type BackupEncryption = Static<typeof BackupEncryption>;
+
 export const CreateBackup = Type.Object(
   {
     displayName: DisplayName,
-    description: Type.Optional(Type.String({ maxLength: 10_000, pattern: '^[^\\u0000]*$' })),
+    description: Type.Optional(Description),
     backupType: Type.Optional(OneOf(backupTypes)),
     backupFormat: Type.Optional(
-      OneOf(['custom'], 'The PostgreSQL archive format; further formats are not offered yet'),
+      OneOf(backupFormats, "pg_dump's format; a directory is stored as one tar. Default: custom"),
     ),
     includedTables: Selection('Tables to back up (selective)', []),
     includedSchemas: Selection(
@@ -53,12 +77,50 @@ export const CreateBackup = Type.Object(
       [],
     ),
     excludedTables: Selection('Tables to leave out (selective)', []),
+    excludedTableData: Selection('Tables whose definition is kept but whose rows are left out', []),
+    selectionPatterns: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description:
+          'Names of the selection may hold the wildcards * and ?; a backslash makes the next character literal',
+      }),
+    ),
+    includeGlobals: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description: "The server's roles and tablespaces as a second file beside the backup",
+      }),
+    ),
+    includeRolePasswords: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description: 'Password hashes of the roles too; needs a superuser on the target',
+      }),
+    ),
     tags: Type.Optional(Type.Array(Tag, { maxItems: 50, uniqueItems: true, default: [] })),
     compressionType: Type.Optional(OneOf(compressionTypes)),
     compressionLevel: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 19, description: 'gzip 1 to 9, zstd 1 to 19' }),
     ),
+    encryptionRecipients: Type.Optional(
+      Type.Array(AgeRecipient, {
+        maxItems: 20,
+        uniqueItems: true,
+        description:
+          'age recipients the file is encrypted for; default: those configured; an empty list: not encrypted',
+      }),
+    ),
+    jobs: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 64,
+        description:
+          'Tables dumped at once, only with the format directory; each takes a connection. Default: 1',
+      }),
+    ),
     isProtected: Type.Optional(Type.Boolean({ default: false })),
+    /** Left out: after default_retention_days of the settings. */
+    expiresAt: Type.Optional(ExpiresAt),
     databaseId: Type.Optional(
       Type.Integer({
         minimum: 1,
@@ -115,11 +177,17 @@ export const BackupView = Type.Object(
     checksumSha256: Nullable(Type.String()),
     compressionType: OneOf(compressionTypes),
     compressionLevel: Nullable(Type.Integer()),
+    encryption: Nullable(BackupEncryption),
     postgresVersion: Nullable(Type.String()),
     backupFormat: OneOf(backupFormats),
+    jobs: Type.Integer({ description: 'Tables dumped at once' }),
     includedTables: Type.Array(Type.String()),
     includedSchemas: Type.Array(Type.String()),
     excludedTables: Type.Array(Type.String()),
+    excludedTableData: Type.Array(Type.String()),
+    selectionPatterns: Type.Boolean(),
+    includeGlobals: Type.Boolean(),
+    includeRolePasswords: Type.Boolean(),
     status: OneOf(backupStatuses),
     startedAt: Nullable(Timestamp),
     completedAt: Nullable(Timestamp),
@@ -142,6 +210,8 @@ export const BackupView = Type.Object(
     ),
     proofLevel: Nullable(OneOf(proofLevels)),
     provedAt: Nullable(Timestamp),
+    damagedAt: Nullable(Timestamp),
+    damage: Nullable(Type.String({ description: 'What the last reading of the stored file found wrong' })),
   },
   { $id: 'Backup' },
 );

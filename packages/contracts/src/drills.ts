@@ -38,7 +38,7 @@ export const DrillResult = Type.Object({
       'False where roles of the archive are missing on the server, or the role may not act for them',
   }),
   skippedForeignKeys: Type.Array(Type.String(), {
-    description: 'Of a selection: foreign keys to tables that are not in the backup',
+    description: 'Foreign keys to tables that are not in the backup, or are there without rows',
   }),
   differences: Type.Array(Difference),
 });

@@ -4,6 +4,7 @@ export interface JobPayloads {
   /** Run this attempt of a backup; ends quietly when the row is not waiting for exactly this attempt. */
   'run-backup': { readonly backupId: number; readonly attempt: number };
   'run-drill': { readonly operationId: string; readonly attempt: number };
+  'run-verification': { readonly operationId: string; readonly attempt: number };
   /** Remove the stored bytes of a row that is `deleting`. */
   'delete-backup': { readonly backupId: number };
 }
@@ -14,6 +15,7 @@ export type JobName = keyof JobPayloads;
 export const jobQueues = {
   'run-backup': 'operations',
   'run-drill': 'operations',
+  'run-verification': 'operations',
   'delete-backup': 'maintenance',
 } as const satisfies Record<JobName, 'operations' | 'maintenance'>;
 

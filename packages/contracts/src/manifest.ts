@@ -1,6 +1,6 @@
 /** The manifest that lies beside every stored backup: what is in it, so that a restore can be compared with it. */
 import { type Static, Type } from '@sinclair/typebox';
-import { backupFormats, backupTypes, compressionTypes } from './backups.ts';
+import { BackupEncryption, backupFormats, backupTypes, compressionTypes } from './backups.ts';
 import { Count, OneOf, Timestamp } from './schema.ts';
 
 export const TableManifest = Type.Object({
@@ -14,6 +14,8 @@ export const TableManifest = Type.Object({
 });
 export type TableManifest = Static<typeof TableManifest>;
 
+const RelationName = Type.Object({ schema: Type.String(), name: Type.String() });
+
 export const Manifest = Type.Object(
   {
     manifestVersion: Type.Literal(1),
@@ -25,6 +27,8 @@ export const Manifest = Type.Object(
       includedTables: Type.Array(Type.String()),
       includedSchemas: Type.Array(Type.String()),
       excludedTables: Type.Array(Type.String()),
+      excludedTableData: Type.Optional(Type.Array(Type.String())),
+      selectionPatterns: Type.Optional(Type.Boolean()),
       startedAt: Timestamp,
       completedAt: Timestamp,
       attempt: Type.Integer(),
@@ -39,6 +43,7 @@ export const Manifest = Type.Object(
         type: OneOf(compressionTypes),
         level: Type.Union([Type.Integer(), Type.Null()]),
       }),
+      encryption: Type.Union([BackupEncryption, Type.Null()]),
       archiveVersion: Type.String(),
     }),
     database: Type.Object({
@@ -57,6 +62,20 @@ export const Manifest = Type.Object(
         description: 'Roles that own or are granted something in the archive',
       }),
     }),
+    selection: Type.Optional(
+      Type.Object(
+        {
+          tables: Type.Union([Type.Array(RelationName), Type.Null()], {
+            description:
+              'Tables, views and sequences that the selection came to; null for the whole database',
+          }),
+          withoutRows: Type.Array(RelationName, {
+            description: 'Of these the definition is in the backup and the rows are not',
+          }),
+        },
+        { description: 'What the names of the selection came to in the snapshot of the dump' },
+      ),
+    ),
     tables: Type.Array(TableManifest),
     largeObjects: Type.Object({ count: Count, bytes: Count, digest: Type.String() }),
     sequences: Type.Array(Type.Object({ schema: Type.String(), name: Type.String(), value: Type.String() })),

@@ -20,9 +20,19 @@ export const permissions = {
   'backups.create': 'settings:allowed_backup_roles',
   /** The creator of a backup may cancel it too: the command checks that. */
   'backups.cancel': 'settings:allowed_backup_roles',
+  'backups.update': 'admin',
   'backups.delete': 'admin',
+  'backups.verify': 'admin',
+  'backups.download': 'admin',
+  /** The link itself is the right; whose it is must still have it. */
+  'downloads.follow-link': 'anyone',
   'drills.create': 'admin',
   'drills.read': 'mod',
+  'databases.read': 'admin',
+  'databases.write': 'super-admin',
+  'coverage.read': 'mod',
+  'settings.read': 'admin',
+  'settings.write': 'super-admin',
 } as const satisfies Record<string, Rule>;
 
 export type Permission = keyof typeof permissions;

@@ -8,9 +8,21 @@ export const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER
 
 export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
+/** For input, where null is a value to set: tried first, so that nothing else is taken for it. */
+export const NullOr = <T extends TSchema>(schema: T) => Type.Union([Type.Null(), schema]);
+
 /** A closed set of strings, as JSON Schema `enum` (so that OpenAPI and Ajv's messages list the values). */
 export const OneOf = <const T extends readonly string[]>(values: T, description?: string) =>
   Type.Unsafe<T[number]>({ type: 'string', enum: [...values], ...(description ? { description } : {}) });
+
+export const StorageLocation = Type.String({
+  minLength: 1,
+  maxLength: 4096,
+  // No credentials in it: those are the environment's.
+  pattern:
+    '^(/[^\\u0000-\\u001f]*|file:///[^\\u0000-\\u001f]*|s3://[a-z0-9][a-z0-9.-]*([/?][^\\u0000-\\u001f]*)?)$',
+  description: 'An absolute folder, file:///folder, or s3://bucket/prefix',
+});
 
 /** A row id as it arrives in a path: 1 to 2147483647, decimal digits alone (no "1e9", no sign). */
 export const IdParam = Type.Object(

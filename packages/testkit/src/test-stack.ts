@@ -4,6 +4,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { BackupView, CreateBackup } from '@holdfast/contracts/backups';
 import type { DrillView } from '@holdfast/contracts/drills';
+import type { VerificationView } from '@holdfast/contracts/verifications';
 import { createTestDatabase, queryOnce, type Template, type TestDatabase } from './databases.ts';
 import { TestClient } from './test-client.ts';
 import { TestProcess } from './test-process.ts';
@@ -16,7 +17,7 @@ export interface TestStackOptions {
   /** Another Redis than the run's. */
   readonly redisUrl?: string;
   /** Columns of backup_settings. */
-  readonly settings?: Readonly<Record<string, number>>;
+  readonly settings?: Readonly<Record<string, number | string>>;
   readonly env?: Readonly<Record<string, string>>;
   /** Runs what `npm run build` made. */
   readonly isBuilt?: boolean;
@@ -54,7 +55,7 @@ export class TestStack {
       options.targetUrl === undefined ? await createTestDatabase(options.target ?? 'demo_template') : null;
     const folder = await mkdtemp(path.join(process.env['HOLDFAST_TEST_FOLDER'] as string, 'stack-'));
     const settings = { retry_delay: 0, ...options.settings };
-    const sets = Object.entries(settings).map(([column, value]) => `${column} = ${value}`);
+    const sets = Object.entries<number | string>(settings).map(([column, value]) => `${column} = '${value}'`);
     await metadata.query(`UPDATE backup_settings SET ${sets.join(', ')}`);
     return new TestStack({
       metadata,
@@ -123,13 +124,19 @@ export class TestStack {
     return await client.get<DrillView>(`/drills/${operationId}`);
   }
 
+  async verify(client: TestClient, backupId: number): Promise<VerificationView> {
+    const { operationId } = await client.post<{ operationId: string }>(`/backups/${backupId}/verify`);
+    await this.untilStatus('verifications', operationId, ended);
+    return await client.get<VerificationView>(`/verifications/${operationId}`);
+  }
+
   /** Looks at the row itself: asking the API so often would meet its rate limit. */
   async untilStatus(
-    table: 'admin_backups' | 'drills',
+    table: 'admin_backups' | 'drills' | 'verifications',
     id: number | string,
     statuses: readonly string[],
   ): Promise<string> {
-    const key = table === 'drills' ? 'operation_id' : 'id';
+    const key = table === 'admin_backups' ? 'id' : 'operation_id';
     return await until(async () => {
       const [row] = await this.metadata.query<{ status: string }>(
         `SELECT status FROM ${table} WHERE ${key} = $1`,

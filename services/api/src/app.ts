@@ -1,15 +1,16 @@
 /** createApp: the HTTP server with every feature's routes, the live gateway and the reconciler, from the deps it is given. */
 import { authenticate, can, ensureFirstAdmin } from '@holdfast/features/auth/index';
 import { authRoutes } from '@holdfast/features/auth/routes';
-import { adoptStorageTarget } from '@holdfast/features/backups/index';
 import { backupRoutes } from '@holdfast/features/backups/routes';
 import { registerTarget } from '@holdfast/features/databases/index';
+import { databaseRoutes } from '@holdfast/features/databases/routes';
 import { HeartbeatObserver, reconcile } from '@holdfast/features/health/index';
 import { healthRoutes } from '@holdfast/features/health/routes';
 import { readCurrentProgress } from '@holdfast/features/operations/index';
 import { openGateway } from '@holdfast/features/progress/gateway';
 import { readActiveProgress } from '@holdfast/features/progress/index';
 import { drillRoutes } from '@holdfast/features/restores/routes';
+import { settingsRoutes } from '@holdfast/features/settings/routes';
 import { readSettings, seedStorageLocation } from '@holdfast/features/settings/index';
 import { migrateUp } from '@holdfast/platform/db/migrate';
 import { Loop } from '@holdfast/platform/loop';
@@ -38,7 +39,13 @@ export async function createApp(deps: ApiDeps): Promise<App> {
   };
   await server.register(authRoutes, { ...signInDeps, prefix: '/api/auth' });
   await server.register(healthRoutes, { ...deps, prefix: '/health' });
-  await server.register(backupRoutes, { ...deps, prefix: base });
+  await server.register(backupRoutes, {
+    ...deps,
+    encryptionRecipients: config.encryptionRecipients,
+    prefix: base,
+  });
+  await server.register(settingsRoutes, { ...deps, prefix: base });
+  await server.register(databaseRoutes, { ...deps, prefix: base });
   await server.register(drillRoutes, { ...deps, prefix: base });
   await server.ready();
   const observer = new HeartbeatObserver(config.HOLDFAST_LEASE_SECONDS * 1000, deps.clock);
@@ -81,11 +88,7 @@ async function prepareMetadata({ source, config, secrets, storage, logger }: Api
   if (applied.length > 0) {
     logger.info({ applied }, 'metadata schema brought up to date');
   }
-  const location = storage.canonical(config.storage);
-  await source.transaction(async (manager) => {
-    await seedStorageLocation(manager, location);
-    await adoptStorageTarget(manager, location);
-  });
+  await seedStorageLocation(source.manager, storage.canonical(config.storage));
   const password = await ensureFirstAdmin(source, {
     email: config.HOLDFAST_ADMIN_EMAIL,
     password: config.HOLDFAST_ADMIN_PASSWORD,
@@ -94,7 +97,5 @@ async function prepareMetadata({ source, config, secrets, storage, logger }: Api
     // Shown once, on standard output and not in the structured log.
     process.stdout.write(`First sign-in: ${config.HOLDFAST_ADMIN_EMAIL} with password ${password}\n`);
   }
-  if (config.TARGET_DATABASE_URL !== undefined) {
-    await registerTarget(source.manager, config.TARGET_DATABASE_URL, config.METADATA_DATABASE_URL, secrets);
-  }
+  await registerTarget({ source, secrets }, config.TARGET_DATABASE_URL, config.METADATA_DATABASE_URL);
 }

@@ -1,7 +1,7 @@
 /** The only place where the API constructs clients. */
 import { AuditLogEntity } from '@holdfast/features/audit/index';
 import { SessionEntity, UserEntity } from '@holdfast/features/auth/index';
-import { BackupEntity } from '@holdfast/features/backups/index';
+import { BackupEntity, VerificationEntity } from '@holdfast/features/backups/index';
 import { DatabaseEntity } from '@holdfast/features/databases/index';
 import { DrillEntity } from '@holdfast/features/restores/index';
 import { SettingsEntity } from '@holdfast/features/settings/index';
@@ -11,6 +11,7 @@ import type { Config } from '@holdfast/platform/config/load-config';
 import { SecretBox } from '@holdfast/platform/crypto/secret-box';
 import { createDataSource } from '@holdfast/platform/db/data-source';
 import type { Logger } from '@holdfast/platform/logger';
+import { type ClientPrograms, findClientPrograms } from '@holdfast/platform/pgtools/client-programs';
 import { connectRedis } from '@holdfast/platform/queue/connection';
 import { type RedisKeys, redisKeys } from '@holdfast/platform/queue/keys';
 import { JobQueues } from '@holdfast/platform/queue/queues';
@@ -26,6 +27,7 @@ export interface ApiDeps {
   readonly keys: RedisKeys;
   readonly queues: JobQueues;
   readonly secrets: SecretBox;
+  readonly findClients: () => Promise<ClientPrograms[]>;
   readonly storage: StorageTargets;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -41,6 +43,7 @@ const entities: EntitySchema[] = [
   DatabaseEntity,
   DrillEntity,
   SettingsEntity,
+  VerificationEntity,
 ];
 
 /** Nothing is connected yet but Redis, which connects by itself. */
@@ -61,6 +64,7 @@ export function createApiDeps(config: Config, logger: Logger): ApiDeps {
     }),
     queues: new JobQueues(queueConnection, keys, logger),
     secrets: new SecretBox(config.HOLDFAST_SECRET_KEY),
+    findClients: () => findClientPrograms(config.pgBinDirs),
     storage: new StorageTargets({ endpoint: config.S3_ENDPOINT ?? null, region: config.AWS_REGION }),
     clock: systemClock,
     reached: async () => undefined,

@@ -2,14 +2,20 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '@holdfast/contracts/errors';
 import type { OperationRef } from '@holdfast/contracts/operations';
-import { removeDeletedBackup, runBackup, sweepPartials } from '@holdfast/features/backups/jobs';
+import {
+  removeDeletedBackup,
+  runBackup,
+  runVerification,
+  sweepPartials,
+} from '@holdfast/features/backups/jobs';
 import { HeartbeatObserver, reconcile } from '@holdfast/features/health/index';
 import { HandBackError } from '@holdfast/features/operations/index';
-import { runOperation } from '@holdfast/features/operations/jobs';
+import { runOperation, sweepScratchFolders } from '@holdfast/features/operations/jobs';
 import { runDrill, sweepScratchDatabases } from '@holdfast/features/restores/jobs';
 import { Loop } from '@holdfast/platform/loop';
 import { defineWorker, type JobHandlers } from '@holdfast/platform/queue/define-worker';
 import type { WorkerDeps } from './deps.ts';
+import { warnOfFlawedClients } from './warn-of-flawed-clients.ts';
 
 export interface HoldfastWorker {
   start(): Promise<void>;
@@ -26,6 +32,8 @@ export function createWorker(deps: WorkerDeps): HoldfastWorker {
       runOperation(deps, { ref: { kind: 'backup', id: String(backupId) }, attempt, run: runBackup }, signal),
     'run-drill': ({ operationId, attempt }, signal) =>
       runOperation(deps, { ref: { kind: 'drill', id: operationId }, attempt, run: runDrill }, signal),
+    'run-verification': ({ operationId, attempt }, signal) =>
+      runOperation(deps, { ref: { kind: 'verify', id: operationId }, attempt, run: runVerification }, signal),
     'delete-backup': async ({ backupId }) => {
       await removeDeletedBackup(deps, backupId);
       return undefined;
@@ -50,6 +58,12 @@ export function createWorker(deps: WorkerDeps): HoldfastWorker {
     }),
     new Loop({ name: 'sweep-partials', intervalMs: sweepEveryMs, logger, task: () => sweepPartials(deps) }),
     new Loop({
+      name: 'sweep-scratch-folders',
+      intervalMs: sweepEveryMs,
+      logger,
+      task: () => sweepScratchFolders(deps),
+    }),
+    new Loop({
       name: 'sweep-scratch-databases',
       intervalMs: sweepEveryMs,
       logger,
@@ -59,6 +73,7 @@ export function createWorker(deps: WorkerDeps): HoldfastWorker {
   return {
     start: async () => {
       listenForCancels(deps);
+      await warnOfFlawedClients(deps);
       worker.start();
       for (const loop of loops) {
         loop.start();

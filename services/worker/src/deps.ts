@@ -3,11 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { AuditLogEntity } from '@holdfast/features/audit/index';
 import { UserEntity } from '@holdfast/features/auth/index';
-import { BackupEntity } from '@holdfast/features/backups/index';
+import { BackupEntity, VerificationEntity } from '@holdfast/features/backups/index';
 import { DatabaseEntity } from '@holdfast/features/databases/index';
 import { type OperationDeps, RunningOperations } from '@holdfast/features/operations/index';
 import { DrillEntity } from '@holdfast/features/restores/index';
 import { SettingsEntity } from '@holdfast/features/settings/index';
+import { Keyring } from '@holdfast/platform/bytes/keyring';
 import { StorageTargets } from '@holdfast/features/storage/index';
 import { systemClock } from '@holdfast/platform/clock';
 import type { Config } from '@holdfast/platform/config/load-config';
@@ -36,6 +37,7 @@ const entities: EntitySchema[] = [
   DatabaseEntity,
   DrillEntity,
   SettingsEntity,
+  VerificationEntity,
 ];
 
 export function createWorkerDeps(config: Config, logger: Logger): WorkerDeps {
@@ -58,6 +60,7 @@ export function createWorkerDeps(config: Config, logger: Logger): WorkerDeps {
     queues: new JobQueues(queueConnection, keys, logger),
     storage: new StorageTargets({ endpoint: config.S3_ENDPOINT ?? null, region: config.AWS_REGION }),
     secrets,
+    keyring: new Keyring(config.HOLDFAST_ENCRYPTION_IDENTITY ?? null),
     installation: secrets.installation,
     findClients: () => findClientPrograms(config.pgBinDirs),
     scratchDir: config.scratchDir,

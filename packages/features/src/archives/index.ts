@@ -2,8 +2,11 @@
 import { TaskThread } from '@holdfast/platform/process/task-thread';
 import type { archiveTasks } from './tasks.ts';
 
-export { listStoredArchive } from './list-stored-archive.ts';
+export { listFolder, listStoredArchive } from './list-stored-archive.ts';
+export { runToEnd } from './run-to-end.ts';
+export type { StoredArchive } from './open-decoded.ts';
 export { openStored, type StoredSource } from './stored-source.ts';
+export { type FoundArchive, verifyStored } from './verify-stored.ts';
 export type { WrittenArchive } from './write-archive.ts';
 
 export type ArchiveThread = TaskThread<typeof archiveTasks>;

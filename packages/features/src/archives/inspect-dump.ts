@@ -1,6 +1,6 @@
-/** Task: dump a database through the inspector and keep nothing but what it found. */
+/** Task: dump a database, in custom format, through the inspector and keep nothing but what it found. */
 import { closeSync } from 'node:fs';
-import type { ArchiveContents } from '@holdfast/platform/archive/archive-inspector';
+import type { ArchiveContents } from '@holdfast/platform/archive/contents';
 import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
 import { openPipe } from '@holdfast/platform/process/open-pipe';
 import { runTool, type ToolCommand } from '@holdfast/platform/process/run-tool';
@@ -21,7 +21,7 @@ export async function inspectDump(
     // Not aborted itself: it ends with the pipe.
     const inspecting = thread.run(
       'inspectStream',
-      { readFd: pipe.readFd, writeFd: null },
+      { format: 'custom', readFd: pipe.readFd, writeFd: null },
       { onProgress: report },
     );
     inspecting.catch(endTool);

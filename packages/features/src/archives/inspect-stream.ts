@@ -4,11 +4,15 @@
  */
 import { closeSync, readSync, writeSync } from 'node:fs';
 import { AppError } from '@holdfast/contracts/errors';
-import { type ArchiveContents, ArchiveInspector } from '@holdfast/platform/archive/archive-inspector';
+import type { BackupFormat } from '@holdfast/contracts/backups';
+import type { ArchiveContents } from '@holdfast/platform/archive/contents';
+import { createInspector } from '@holdfast/platform/archive/create-inspector';
+import type { Inspector } from '@holdfast/platform/archive/inspector';
 import { type TaskContext, TaskThread } from '@holdfast/platform/process/task-thread';
 import { type BytesMoved, reportBytes } from './bytes-moved.ts';
 
 export interface InspectStreamInput {
+  readonly format: BackupFormat;
   /** Both are closed by the task, however it ends. */
   readonly readFd: number;
   /** Null: nobody wants the bytes. */
@@ -23,11 +27,11 @@ const bufferBytes = 256 * 1024;
 
 /** @throws AppError FILE_CORRUPTION where what came is damaged; EPIPE where the reader behind is gone */
 export async function inspectStream(
-  { readFd, writeFd }: InspectStreamInput,
+  { format, readFd, writeFd }: InspectStreamInput,
   { report }: TaskContext<BytesMoved>,
 ): Promise<InspectedStream> {
   try {
-    const inspector = await ArchiveInspector.create();
+    const inspector = await createInspector(format);
     const moved = reportBytes(report);
     const buffer = Buffer.alloc(bufferBytes);
     for (let size = readSync(readFd, buffer); size > 0; size = readSync(readFd, buffer)) {
@@ -47,7 +51,7 @@ export async function inspectStream(
   }
 }
 
-function endOf(inspector: ArchiveInspector): InspectedStream {
+function endOf(inspector: Inspector): InspectedStream {
   try {
     return { contents: inspector.end() };
   } catch (error) {

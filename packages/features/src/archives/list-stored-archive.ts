@@ -1,19 +1,15 @@
 /** Lets pg_restore list the archive as it was stored: the proof that the plain tools can read it. */
-import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { CompressionType } from '@holdfast/contracts/backups';
 import { AppError } from '@holdfast/contracts/errors';
-import { startDecompressor } from '@holdfast/platform/bytes/compressor';
 import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
 import type { ClientPrograms } from '@holdfast/platform/pgtools/client-programs';
 import { startPgRestoreList } from '@holdfast/platform/pgtools/pg-restore';
 import type { RunningTool } from '@holdfast/platform/process/run-tool';
-import { openStored, type StoredSource } from './stored-source.ts';
+import { openDecoded, type StoredArchive } from './open-decoded.ts';
 
 export interface ListOptions {
   readonly client: ClientPrograms;
-  readonly source: StoredSource;
-  readonly compression: CompressionType;
+  readonly archive: StoredArchive & { readonly format: 'custom' | 'tar' };
   readonly expectedEntries: number;
   readonly signal: AbortSignal;
 }
@@ -21,55 +17,65 @@ export interface ListOptions {
 /** @throws AppError FILE_CORRUPTION where the listing fails or has another number of entries than the inspector saw. */
 export async function listStoredArchive({
   client,
-  source,
-  compression,
+  archive,
   expectedEntries,
   signal,
 }: ListOptions): Promise<void> {
-  const decompressor = await startDecompressor(compression);
-  const lister = await startPgRestoreList(client);
-  const tools = decompressor === null ? [lister] : [lister, decompressor];
-  const endTools = (): void => {
-    for (const tool of tools) {
-      void tool.end();
-    }
+  const lister = await startPgRestoreList(client, { format: archive.format });
+  const decoded = await openDecoded(archive).catch(async (error: unknown) => {
+    await lister.end();
+    throw error;
+  });
+  const end = async (): Promise<void> => {
+    await Promise.all([decoded.close(), lister.end()]);
   };
-  signal.addEventListener('abort', endTools, { once: true });
-  const stored = await openStored(source);
+  const endNow = (): void => void end();
+  signal.addEventListener('abort', endNow, { once: true });
   try {
-    feed(stored, decompressor, lister);
-    const entries = await countEntries(lister);
-    const exit = await lister.exited;
-    signal.throwIfAborted();
-    if (exit.exitCode !== 0) {
-      throw classifyToolFailure(
-        'pg_restore --list',
-        `exited with status ${exit.exitCode}`,
-        exit.stderr,
-        'FILE_CORRUPTION',
-      );
-    }
-    if (entries !== expectedEntries) {
-      throw new AppError(
-        'FILE_CORRUPTION',
-        `The stored archive lists ${entries} entries where ${expectedEntries} were dumped.`,
-      );
-    }
+    // pg_restore stops reading behind the table of contents, so this ends with a broken pipe: nobody waits for it.
+    pipeline(decoded.stream, lister.stdin).catch(() => undefined);
+    await expectEntries(lister, expectedEntries, signal);
   } finally {
-    signal.removeEventListener('abort', endTools);
-    stored.destroy();
-    await Promise.all(tools.map((tool) => tool.end()));
+    signal.removeEventListener('abort', endNow);
+    await end();
   }
 }
 
-/** pg_restore stops reading behind the table of contents, so this ends with a broken pipe: nobody waits for it. */
-function feed(source: Readable, decompressor: RunningTool | null, lister: RunningTool): void {
-  const flows =
-    decompressor === null
-      ? [pipeline(source, lister.stdin)]
-      : [pipeline(source, decompressor.stdin), pipeline(decompressor.stdout, lister.stdin)];
-  for (const flow of flows) {
-    flow.catch(() => undefined);
+/** A folder that holds at least the table of contents of a dump in directory format. */
+export async function listFolder({
+  client,
+  folder,
+  expectedEntries,
+  signal,
+}: Pick<ListOptions, 'client' | 'expectedEntries' | 'signal'> & { readonly folder: string }): Promise<void> {
+  const lister = await startPgRestoreList(client, { format: 'directory', folder });
+  const end = (): void => void lister.end();
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    await expectEntries(lister, expectedEntries, signal);
+  } finally {
+    signal.removeEventListener('abort', end);
+    await lister.end();
+  }
+}
+
+async function expectEntries(lister: RunningTool, expected: number, signal: AbortSignal): Promise<void> {
+  const entries = await countEntries(lister);
+  const exit = await lister.exited;
+  signal.throwIfAborted();
+  if (exit.exitCode !== 0) {
+    throw classifyToolFailure(
+      'pg_restore --list',
+      `exited with status ${exit.exitCode}`,
+      exit.stderr,
+      'FILE_CORRUPTION',
+    );
+  }
+  if (entries !== expected) {
+    throw new AppError(
+      'FILE_CORRUPTION',
+      `The stored archive lists ${entries} entries where ${expected} were dumped.`,
+    );
   }
 }
 

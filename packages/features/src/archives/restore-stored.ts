@@ -1,20 +1,20 @@
-/** Task: storage → decompress → pg_restore, errors fatal. */
+/** Task: storage → decompress → pg_restore or psql, errors fatal. */
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { CompressionType } from '@holdfast/contracts/backups';
 import { AppError } from '@holdfast/contracts/errors';
-import { startDecompressor } from '@holdfast/platform/bytes/compressor';
+import { type ReplayRules, ReplayScript } from '@holdfast/platform/archive/replay-script';
 import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
 import { type RunningTool, runTool, type ToolCommand } from '@holdfast/platform/process/run-tool';
 import type { TaskContext } from '@holdfast/platform/process/task-thread';
 import { type BytesMoved, reportBytes } from './bytes-moved.ts';
-import { openStored, type StoredSource } from './stored-source.ts';
+import { type DecodedArchive, openDecoded, type StoredArchive } from './open-decoded.ts';
 
 export interface RestoreStoredInput {
-  /** pg_restore that reads the uncompressed archive from standard input. */
+  /** pg_restore or psql, which reads the uncompressed archive from standard input. */
   readonly restore: ToolCommand;
-  readonly source: StoredSource;
-  readonly compression: CompressionType;
+  /** What of a script is replayed; null for an archive. */
+  readonly script: ReplayRules | null;
+  readonly archive: StoredArchive;
 }
 
 /**
@@ -22,23 +22,16 @@ export interface RestoreStoredInput {
  * @throws AppError FILE_CORRUPTION, BACKUP_NOT_FOUND, RESTORE_FAILED and what the server says
  */
 export async function restoreStored(
-  { restore, source, compression }: RestoreStoredInput,
+  { restore, script, archive }: RestoreStoredInput,
   { signal, report }: TaskContext<BytesMoved>,
 ): Promise<void> {
   const moved = reportBytes(report);
-  const tools: RunningTool[] = [];
-  const endTools = (): void => {
-    for (const tool of tools) {
-      void tool.end();
-    }
-  };
-  signal.addEventListener('abort', endTools, { once: true });
+  const restorer = await runTool(restore);
+  const endRestorer = (): void => void restorer.end();
+  signal.addEventListener('abort', endRestorer, { once: true });
+  let decoded: DecodedArchive | null = null;
   try {
-    const stored = await openStored(source);
-    const restorer = await runTool(restore);
-    tools.push(restorer);
-    const decompressor = await startDecompressor(compression);
-    tools.push(...(decompressor === null ? [] : [decompressor]));
+    decoded = await openDecoded(archive);
     signal.throwIfAborted();
     const count = new Transform({
       transform(chunk: Buffer, _encoding, done) {
@@ -46,29 +39,62 @@ export async function restoreStored(
         done(null, chunk);
       },
     });
-    const flows =
-      decompressor === null
-        ? [pipeline(stored, count, restorer.stdin)]
-        : [pipeline(stored, decompressor.stdin), pipeline(decompressor.stdout, count, restorer.stdin)];
-    await finish(flows, restorer, decompressor);
+    const flow =
+      script === null
+        ? pipeline(decoded.stream, count, restorer.stdin)
+        : pipeline(decoded.stream, count, replay(script), restorer.stdin);
+    await finish(flow, restorer, decoded);
     moved.flush();
   } finally {
-    signal.removeEventListener('abort', endTools);
-    await Promise.all(tools.map((tool) => tool.end()));
+    signal.removeEventListener('abort', endRestorer);
+    await Promise.all([decoded?.close(), restorer.end()]);
   }
 }
 
-/** pg_restore's own word counts first: where it failed, what fed it broke because of that, and may never settle. */
-async function finish(
-  flows: Promise<void>[],
-  restorer: RunningTool,
-  decompressor: RunningTool | null,
-): Promise<void> {
-  const settled = Promise.allSettled(flows);
-  const restored = await restorer.exited;
+/** What psql is given of a script. One that holds what it must not, or is cut, breaks the flow: psql is never told to commit. */
+function replay(rules: ReplayRules): Transform {
+  let push = (_bytes: Uint8Array): void => undefined;
+  const script = new ReplayScript(rules, (bytes) => push(bytes));
+  const attempt = (work: () => void, done: (error?: Error) => void): void => {
+    try {
+      work();
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  };
+  const transform = new Transform({
+    transform: (chunk: Buffer, _encoding, done) => attempt(() => script.write(chunk), done),
+    flush: (done) => attempt(() => script.end(), done),
+  });
+  push = (bytes) => void transform.push(bytes);
+  script.start();
+  return transform;
+}
+
+/**
+ * Who failed first is the cause: what feeds the restoring tool breaks when that fails, and it fails when its food ends early.
+ * A refusal of ours comes before both: that is why the tool found its input cut.
+ */
+async function finish(flow: Promise<void>, restorer: RunningTool, decoded: DecodedArchive): Promise<void> {
+  let refusal: AppError | null = null;
+  const settled = flow.then(
+    () => null,
+    (error: unknown) => {
+      refusal = error instanceof AppError ? error : null;
+      return { error };
+    },
+  );
+  const restored = await Promise.race([restorer.exited, decoded.failure]);
+  if (refusal !== null) {
+    throw refusal as AppError;
+  }
+  if (restored instanceof AppError) {
+    throw restored;
+  }
   if (restored.exitCode !== 0) {
     throw classifyToolFailure(
-      'pg_restore',
+      restored.program,
       restored.exitCode === null
         ? `was ended by ${restored.signal}`
         : `exited with status ${restored.exitCode}`,
@@ -76,18 +102,12 @@ async function finish(
       'RESTORE_FAILED',
     );
   }
-  const decompressed = await decompressor?.exited;
-  if (decompressed !== undefined && decompressed.exitCode !== 0) {
+  await decoded.finish();
+  const broken = await settled;
+  if (broken !== null) {
     throw new AppError(
       'FILE_CORRUPTION',
-      `The stored file could not be decompressed to its end: ${decompressed.stderr}`,
-    );
-  }
-  const broken = (await settled).find((result) => result.status === 'rejected');
-  if (broken !== undefined) {
-    throw new AppError(
-      'FILE_CORRUPTION',
-      `The stored file could not be read to its end: ${String(broken.reason)}`,
+      `The stored file could not be read to its end: ${String(broken.error)}`,
     );
   }
 }

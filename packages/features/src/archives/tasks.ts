@@ -1,7 +1,19 @@
 /** The tasks that move the bytes of archives, by name. */
+import { extractStored } from './extract-stored.ts';
 import { hashStored } from './hash-stored.ts';
 import { inspectDump } from './inspect-dump.ts';
+import { inspectStored, readStoredEntries } from './inspect-stored.ts';
 import { restoreStored } from './restore-stored.ts';
+import { verifyStored } from './verify-stored.ts';
 import { writeArchive } from './write-archive.ts';
 
-export const archiveTasks = { writeArchive, hashStored, restoreStored, inspectDump };
+export const archiveTasks = {
+  writeArchive,
+  hashStored,
+  restoreStored,
+  inspectDump,
+  inspectStored,
+  readStoredEntries,
+  extractStored,
+  verifyStored,
+};

@@ -3,28 +3,29 @@ import { closeSync, read } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { promisify } from 'node:util';
+import type { BackupFormat } from '@holdfast/contracts/backups';
 import { AppError } from '@holdfast/contracts/errors';
-import type { ArchiveContents } from '@holdfast/platform/archive/archive-inspector';
+import type { ArchiveContents } from '@holdfast/platform/archive/contents';
 import { ChecksumMeter, type Checksums } from '@holdfast/platform/bytes/checksums';
 import { type Compression, compressorCommand } from '@holdfast/platform/bytes/compressor';
+import { encryptorCommand } from '@holdfast/platform/bytes/encryptor';
 import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
-import { openPipe } from '@holdfast/platform/process/open-pipe';
-import {
-  type RunningTool,
-  runTool,
-  type ToolCommand,
-  type ToolExit,
-} from '@holdfast/platform/process/run-tool';
+import type { RunningTool, ToolExit } from '@holdfast/platform/process/run-tool';
 import { startFilters } from '@holdfast/platform/process/start-filters';
 import type { TaskContext } from '@holdfast/platform/process/task-thread';
 import { openStorage, type PartialFile, type StorageLocation } from '../storage/index.ts';
 import type { BytesMoved } from './bytes-moved.ts';
+import { type DumpSource, type OpenDump, openDump } from './dump-source.ts';
 import { contentsOf, type InspectorThread, startInspectorThread } from './inspect-stream.ts';
+import { warningsOf } from './tool-warnings.ts';
 
 export interface WriteArchiveInput {
-  /** pg_dump in custom format, uncompressed, to standard output. */
-  readonly dump: ToolCommand;
+  /** Uncompressed. */
+  readonly dump: DumpSource;
+  readonly format: BackupFormat;
   readonly compression: Compression;
+  /** age recipients; empty: not encrypted. */
+  readonly recipients: readonly string[];
   readonly storage: StorageLocation;
   readonly partial: PartialFile;
   /** A guess at what will be stored. */
@@ -53,62 +54,66 @@ export async function writeArchive(
   const { signal } = context;
   const inspector = startInspectorThread();
   const destination = await openStorage(input.storage).createPartial(input.partial, input.expectedBytes);
-  const tools: RunningTool[] = [];
-  const endTools = (): void => {
-    // A storage that does not answer must not hold up a cancel.
-    destination.destroy();
-    for (const tool of tools) {
-      void tool.end();
-    }
-  };
-  signal.addEventListener('abort', endTools, { once: true });
+  let ends: Connections | null = null;
+  const end = (): void => void ends?.end();
+  signal.addEventListener('abort', end, { once: true });
   try {
-    const ends = await connect(input, tools);
+    ends = await connect(input);
     signal.throwIfAborted();
-    return await pump({ ...ends, tools, destination }, inspector, context);
+    return await pump({ ...ends, format: input.format, destination }, inspector, context);
   } finally {
-    signal.removeEventListener('abort', endTools);
+    signal.removeEventListener('abort', end);
     destination.destroy();
-    await Promise.all(tools.map((tool) => tool.end()));
+    await ends?.end();
     await inspector.close();
   }
 }
 
 interface Connections {
-  /** What pg_dump writes. */
-  readonly dumpFd: number;
-  /** Where the inspector passes it on. */
+  readonly dump: OpenDump;
+  /** pg_dump first, the others in the order of the bytes. */
+  readonly tools: readonly RunningTool[];
+  /** Where the inspector passes on what it has read. */
   readonly filtersFd: number;
   /** What is to be stored. */
   readonly outputFd: number;
+  /** Ends every program; harmless twice. */
+  end(): Promise<void>;
 }
 
-/** Starts the programs, pg_dump last: `tools` holds it first, then the others in the order of the bytes. */
-async function connect(input: WriteArchiveInput, tools: RunningTool[]): Promise<Connections> {
-  const compressor = await compressorCommand(input.compression);
-  const filters = await startFilters(compressor === null ? [] : [compressor]);
-  tools.push(...filters.tools);
-  const dumped = await openPipe();
+/** Starts the programs, pg_dump last, so that it never waits for the others. */
+async function connect(input: WriteArchiveInput): Promise<Connections> {
+  const commands = [await compressorCommand(input.compression), await encryptorCommand(input.recipients)];
+  const filters = await startFilters(commands.filter((command) => command !== null));
+  const endFilters = async (): Promise<void> => {
+    await Promise.all(filters.tools.map((tool) => tool.end()));
+  };
   try {
-    tools.unshift(await runTool({ ...input.dump, stdout: dumped.writeFd }));
+    const dump = await openDump(input.dump);
+    return {
+      dump,
+      tools: [...(dump.tool === null ? [] : [dump.tool]), ...filters.tools],
+      filtersFd: filters.inputFd,
+      outputFd: filters.outputFd,
+      end: async () => {
+        await Promise.all([dump.end(), endFilters()]);
+      },
+    };
   } catch (error) {
-    for (const fd of [filters.inputFd, filters.outputFd, dumped.readFd]) {
-      closeSync(fd);
-    }
+    closeSync(filters.inputFd);
+    closeSync(filters.outputFd);
+    await endFilters();
     throw error;
-  } finally {
-    closeSync(dumped.writeFd);
   }
-  return { dumpFd: dumped.readFd, filtersFd: filters.inputFd, outputFd: filters.outputFd };
 }
 
 interface Ends extends Connections {
-  readonly tools: readonly RunningTool[];
+  readonly format: BackupFormat;
   readonly destination: Writable;
 }
 
 async function pump(
-  { dumpFd, filtersFd, outputFd, tools, destination }: Ends,
+  { dump, format, filtersFd, outputFd, tools, destination }: Ends,
   inspector: InspectorThread,
   { signal, report }: TaskContext<BytesMoved>,
 ): Promise<WrittenArchive> {
@@ -116,18 +121,18 @@ async function pump(
   // Not aborted itself: it ends with the pipe, and the tools are ended.
   const inspecting = inspector.run(
     'inspectStream',
-    { readFd: dumpFd, writeFd: filtersFd },
+    { format, readFd: dump.fd, writeFd: filtersFd },
     { onProgress: report },
   );
   const storing = store(outputFd, meter, destination);
-  const exits = await settleAll([inspecting, storing], tools, signal);
-  const [dumpExit, compressorExit] = exits;
-  failOnExit('pg_dump', dumpExit);
-  failOnExit('The compressor', compressorExit);
+  const exits = await settleAll([inspecting, storing, dump.written], tools, signal);
+  for (const exit of exits) {
+    failOnExit(exit);
+  }
   return {
     contents: contentsOf(await inspecting),
     stored: meter.finish(),
-    warnings: warningsOf(dumpExit),
+    warnings: dump.tool === null ? [] : warningsOf(await dump.tool.exited),
   };
 }
 
@@ -136,7 +141,7 @@ async function settleAll(
   flows: readonly Promise<unknown>[],
   tools: readonly RunningTool[],
   signal: AbortSignal,
-): Promise<(ToolExit | undefined)[]> {
+): Promise<ToolExit[]> {
   const flow = Promise.all(flows).then(
     () => null,
     (error: unknown) => ({ error }),
@@ -162,37 +167,25 @@ async function graceThenEnd(tool: RunningTool): Promise<ToolExit> {
 }
 
 /** Storage and archive errors are causes; a broken pipe is only a symptom of what a tool then says. */
-function causeOf(error: unknown, [dumpExit, compressorExit]: ToolExit[]): unknown {
+function causeOf(error: unknown, exits: readonly ToolExit[]): unknown {
   if (error instanceof AppError) {
     return error;
   }
-  for (const [tool, exit] of [
-    ['pg_dump', dumpExit],
-    ['The compressor', compressorExit],
-  ] as const) {
-    if (exit !== undefined && exit.exitCode !== null && exit.exitCode > 0) {
-      return classifyToolFailure(tool, `exited with status ${exit.exitCode}`, exit.stderr);
-    }
-  }
-  return new AppError('TOOL_FAILED', `The pipeline broke: ${(error as Error).message}`, { cause: error });
+  const failed = exits.find(({ exitCode }) => exitCode !== null && exitCode > 0);
+  return failed === undefined
+    ? new AppError('TOOL_FAILED', `The pipeline broke: ${(error as Error).message}`, { cause: error })
+    : failureOf(failed);
 }
 
-const maxWarnings = 100;
-
-function warningsOf(exit: ToolExit | undefined): string[] {
-  return (exit?.stderr ?? '')
-    .split('\n')
-    .filter((line) => line.trim() !== '')
-    .slice(0, maxWarnings);
+function failOnExit(exit: ToolExit): void {
+  if (exit.exitCode !== 0) {
+    throw failureOf(exit);
+  }
 }
 
-function failOnExit(tool: string, exit: ToolExit | undefined): void {
-  if (exit === undefined || exit.exitCode === 0) {
-    return;
-  }
-  const outcome =
-    exit.exitCode === null ? `was ended by ${exit.signal}` : `exited with status ${exit.exitCode}`;
-  throw classifyToolFailure(tool, outcome, exit.stderr);
+function failureOf({ program, exitCode, signal, stderr }: ToolExit): AppError {
+  const outcome = exitCode === null ? `was ended by ${signal}` : `exited with status ${exitCode}`;
+  return classifyToolFailure(program, outcome, stderr);
 }
 
 /** One buffer, used again once its bytes are written: streams would make and drop one for every piece. Closes the pipe. */

@@ -21,9 +21,18 @@ describe('can', () => {
       'backups.read': ['mod', 'admin', 'super-admin'],
       'backups.create': ['mod', 'admin', 'super-admin'],
       'backups.cancel': ['mod', 'admin', 'super-admin'],
+      'backups.update': ['admin', 'super-admin'],
       'backups.delete': ['admin', 'super-admin'],
+      'backups.verify': ['admin', 'super-admin'],
+      'backups.download': ['admin', 'super-admin'],
+      'downloads.follow-link': everyone,
       'drills.create': ['admin', 'super-admin'],
       'drills.read': ['mod', 'admin', 'super-admin'],
+      'databases.read': ['admin', 'super-admin'],
+      'databases.write': ['super-admin'],
+      'coverage.read': ['mod', 'admin', 'super-admin'],
+      'settings.read': ['admin', 'super-admin'],
+      'settings.write': ['super-admin'],
     });
   });
 

@@ -1,14 +1,26 @@
 /** Folders and file names of backups, as the specification has them. Pure. */
-import type { BackupSource, BackupType, CompressionType } from '@holdfast/contracts/backups';
+import type { BackupFormat, BackupSource, BackupType, CompressionType } from '@holdfast/contracts/backups';
 
-const suffixes: Readonly<Record<CompressionType, string>> = { none: '', gzip: '.gz', zstd: '.zst' };
+const formatSuffixes: Readonly<Record<BackupFormat, string>> = {
+  custom: '.dump',
+  plain: '.sql',
+  tar: '.tar',
+  directory: '.tar',
+};
+const compressionSuffixes: Readonly<Record<CompressionType, string>> = {
+  none: '',
+  gzip: '.gz',
+  zstd: '.zst',
+};
 const maxDatabaseNameLength = 100;
 
 export interface BackupNaming {
   readonly databaseName: string;
   readonly backupType: BackupType;
   readonly source: Extract<BackupSource, 'manual'>;
+  readonly backupFormat: BackupFormat;
   readonly compressionType: CompressionType;
+  readonly isEncrypted: boolean;
   readonly at: Date;
   /** Added where another backup has the plain name already. */
   readonly uniqueId?: number;
@@ -18,13 +30,16 @@ export interface BackupNaming {
 export function backupFilename({
   databaseName,
   backupType,
+  backupFormat,
   compressionType,
+  isEncrypted,
   at,
   uniqueId,
 }: BackupNaming): string {
   const stamp = at.toISOString().slice(0, 19).replace('T', '_').replaceAll(':', '-');
   const unique = uniqueId === undefined ? '' : `_${uniqueId}`;
-  return `${safeName(databaseName)}_${backupType}_${stamp}${unique}.dump${suffixes[compressionType]}`;
+  const suffix = `${formatSuffixes[backupFormat]}${compressionSuffixes[compressionType]}${isEncrypted ? '.age' : ''}`;
+  return `${safeName(databaseName)}_${backupType}_${stamp}${unique}${suffix}`;
 }
 
 export function backupPath(naming: BackupNaming): string {

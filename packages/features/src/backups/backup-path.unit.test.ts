@@ -6,7 +6,9 @@ const naming = {
   databaseName: 'degentalk',
   backupType: 'full',
   source: 'manual',
+  backupFormat: 'custom',
   compressionType: 'gzip',
+  isEncrypted: false,
   at: new Date('2024-06-24T14:30:00.123Z'),
 } as const;
 
@@ -16,8 +18,23 @@ describe('backupFilename', () => {
     expect(backupFilename({ ...naming, compressionType: 'zstd', backupType: 'schema' })).toBe(
       'degentalk_schema_2024-06-24_14-30-00.dump.zst',
     );
+    expect(backupFilename({ ...naming, compressionType: 'zstd', isEncrypted: true })).toBe(
+      'degentalk_full_2024-06-24_14-30-00.dump.zst.age',
+    );
     expect(backupFilename({ ...naming, compressionType: 'none', uniqueId: 7 })).toBe(
       'degentalk_full_2024-06-24_14-30-00_7.dump',
+    );
+  });
+
+  it.each([
+    ['custom', 'zstd', '.dump.zst'],
+    ['plain', 'gzip', '.sql.gz'],
+    ['plain', 'none', '.sql'],
+    ['tar', 'zstd', '.tar.zst'],
+    ['directory', 'none', '.tar'],
+  ] as const)('ends for %s and %s with %s', (backupFormat, compressionType, suffix) => {
+    expect(backupFilename({ ...naming, backupFormat, compressionType })).toBe(
+      `degentalk_full_2024-06-24_14-30-00${suffix}`,
     );
   });
 

@@ -76,11 +76,3 @@ export async function targetsInUse(manager: EntityManager, targets: StorageTarge
   )) as { target: string }[];
   return [...new Set(rows.map(({ target }) => targets.canonical(target)))];
 }
-
-/** Backups from before rows named their target lie where the environment says. */
-export async function adoptStorageTarget(manager: EntityManager, target: string): Promise<void> {
-  await manager.query(
-    `UPDATE admin_backups SET storage_target = $1 WHERE storage_target IS NULL AND status IN ('completed', 'deleting')`,
-    [target],
-  );
-}

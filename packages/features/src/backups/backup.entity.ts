@@ -1,5 +1,6 @@
 /** The row of a backup. */
 import type {
+  BackupEncryption,
   BackupFormat,
   BackupSource,
   BackupStatus,
@@ -39,9 +40,15 @@ export interface BackupRow {
   databaseName: string;
   postgresVersion: string | null;
   backupFormat: BackupFormat;
+  /** Tables dumped at once, with the format directory. */
+  jobs: number;
   includedTables: string[];
   includedSchemas: string[];
   excludedTables: string[];
+  excludedTableData: string[];
+  selectionPatterns: boolean;
+  includeGlobals: boolean;
+  includeRolePasswords: boolean;
   status: BackupStatus;
   startedAt: Date | null;
   completedAt: Date | null;
@@ -60,6 +67,7 @@ export interface BackupRow {
   scheduleId: number | null;
   scheduledFor: Date | null;
   attempt: number;
+  encryption: BackupEncryption | null;
   /** URL of where the bytes lie; null until an attempt has chosen. */
   storageTarget: string | null;
   /** What a running attempt is expected to write. */
@@ -67,6 +75,9 @@ export interface BackupRow {
   manifest: Manifest | null;
   proofLevel: ProofLevel | null;
   provedAt: Date | null;
+  /** When its file was found damaged, and how; null again once a verification finds it whole. */
+  damagedAt: Date | null;
+  damage: string | null;
   deletedAt: Date | null;
 }
 
@@ -91,9 +102,14 @@ export const BackupEntity = new EntitySchema<BackupRow>({
     databaseName: text('database_name'),
     postgresVersion: nullable(text('postgres_version')),
     backupFormat: text('backup_format'),
+    jobs: integer('jobs'),
     includedTables: json('included_tables'),
     includedSchemas: json('included_schemas'),
     excludedTables: json('excluded_tables'),
+    excludedTableData: generated(json('excluded_table_data')),
+    selectionPatterns: generated(boolean('selection_patterns')),
+    includeGlobals: generated(boolean('include_globals')),
+    includeRolePasswords: generated(boolean('include_role_passwords')),
     status: generated(text('status')),
     startedAt: nullable(timestamp('started_at')),
     completedAt: nullable(timestamp('completed_at')),
@@ -112,12 +128,15 @@ export const BackupEntity = new EntitySchema<BackupRow>({
     scheduleId: nullable(integer('schedule_id')),
     scheduledFor: nullable(timestamp('scheduled_for')),
     attempt: generated(integer('attempt')),
+    encryption: nullable(json('encryption')),
     storageTarget: nullable(text('storage_target')),
     estimatedBytes: nullable(bigint('estimated_bytes')),
     // Megabytes for a database of many tables: read only where it is asked for by name.
     manifest: { ...nullable(json('manifest')), select: false },
     proofLevel: nullable(text('proof_level')),
     provedAt: nullable(timestamp('proved_at')),
+    damagedAt: nullable(timestamp('damaged_at')),
+    damage: nullable(text('damage')),
     deletedAt: nullable(timestamp('deleted_at')),
   },
 });

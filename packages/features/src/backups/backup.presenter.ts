@@ -12,6 +12,7 @@ export function presentBackup(row: BackupRow): BackupView {
     expiresAt,
     scheduledFor,
     provedAt,
+    damagedAt,
     manifest: _manifest,
     deletedAt: _deletedAt,
     estimatedBytes: _estimatedBytes,
@@ -25,5 +26,6 @@ export function presentBackup(row: BackupRow): BackupView {
     expiresAt: iso(expiresAt),
     scheduledFor: iso(scheduledFor),
     provedAt: iso(provedAt),
+    damagedAt: iso(damagedAt),
   };
 }

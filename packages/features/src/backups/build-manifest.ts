@@ -2,6 +2,7 @@
 import type { Manifest } from '@holdfast/contracts/manifest';
 import type { ArchiveContents, TocEntry } from '@holdfast/platform/archive/archive-inspector';
 import type { ConstraintFacts } from '@holdfast/platform/pgtools/constraints';
+import type { ResolvedSelection } from '@holdfast/platform/pgtools/resolve-selection';
 import type { SourceFacts } from '@holdfast/platform/pgtools/source-snapshot';
 import type { WrittenArchive } from '../archives/index.ts';
 import type { BackupRow } from './backup.entity.ts';
@@ -12,6 +13,7 @@ export interface ManifestParts {
   readonly written: WrittenArchive;
   readonly facts: SourceFacts;
   readonly constraints: ConstraintFacts;
+  readonly resolved: ResolvedSelection;
   readonly clientVersion: string;
   readonly completedAt: Date;
 }
@@ -22,6 +24,7 @@ export function buildManifest({
   written,
   facts,
   constraints,
+  resolved,
   clientVersion,
   completedAt,
 }: ManifestParts): Manifest {
@@ -36,6 +39,8 @@ export function buildManifest({
       includedTables: row.includedTables,
       includedSchemas: row.includedSchemas,
       excludedTables: row.excludedTables,
+      excludedTableData: row.excludedTableData,
+      selectionPatterns: row.selectionPatterns,
       startedAt: (row.startedAt ?? completedAt).toISOString(),
       completedAt: completedAt.toISOString(),
       attempt,
@@ -47,9 +52,11 @@ export function buildManifest({
       md5: stored.md5,
       sha256: stored.sha256,
       compression: { type: row.compressionType, level: row.compressionLevel },
+      encryption: row.encryption,
       archiveVersion: contents.header.archiveVersion,
     },
     database: { ...facts, clientVersion, roles: rolesOf(contents) },
+    selection: selectionOf(row, resolved),
     tables: contents.tables.map(({ schema, name, rows, bytes, digest }) => ({
       schema,
       name,
@@ -62,6 +69,20 @@ export function buildManifest({
     constraints,
     objects: countObjects(contents.entries),
   };
+}
+
+function selectionOf(
+  row: BackupRow,
+  { tables, withoutRows }: ResolvedSelection,
+): NonNullable<Manifest['selection']> {
+  const names = (relations: ResolvedSelection['tables']) =>
+    relations.map(({ schema, name }) => ({ schema, name }));
+  return { tables: isPartial(row) ? names(tables) : null, withoutRows: names(withoutRows) };
+}
+
+/** True where objects of the database are missing, rather than only rows. */
+export function isPartial(row: BackupRow): boolean {
+  return row.includedTables.length + row.includedSchemas.length + row.excludedTables.length > 0;
 }
 
 /** Entries of the table of contents by kind: TABLE, INDEX, TRIGGER and so on; not what belongs to the database as a whole. */

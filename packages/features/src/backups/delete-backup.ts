@@ -3,6 +3,7 @@ import { AppError } from '@holdfast/contracts/errors';
 import { type Actor, recordAudit } from '../audit/index.ts';
 import type { RequestDeps } from '../operations/index.ts';
 import { BackupEntity } from './backup.entity.ts';
+import { findUse } from './find-use.ts';
 
 /** @throws AppError BACKUP_NOT_FOUND, PROTECTED, IN_USE */
 export async function deleteBackup(deps: RequestDeps, backupId: number, actor: Actor): Promise<void> {
@@ -25,12 +26,9 @@ export async function deleteBackup(deps: RequestDeps, backupId: number, actor: A
         remediation: 'Cancel it first.',
       });
     }
-    const drills = (await manager.query(
-      `SELECT operation_id FROM drills WHERE backup_id = $1 AND status IN ('pending', 'running')`,
-      [backupId],
-    )) as { operation_id: string }[];
-    if (drills[0] !== undefined) {
-      throw new AppError('IN_USE', `Drill ${drills[0].operation_id} uses backup ${backupId}.`);
+    const use = await findUse(manager, backupId);
+    if (use !== null) {
+      throw new AppError('IN_USE', use);
     }
     if (row.scheduleId !== null && row.status === 'completed') {
       await refuseNewestOfSchedule(manager.query.bind(manager), { backupId, scheduleId: row.scheduleId });
@@ -66,7 +64,7 @@ async function refuseNewestOfSchedule(
   { backupId, scheduleId }: { backupId: number; scheduleId: number },
 ): Promise<void> {
   const [newest] = (await query(
-    `SELECT id FROM admin_backups WHERE schedule_id = $1 AND status = 'completed' ORDER BY completed_at DESC LIMIT 1`,
+    `SELECT id FROM admin_backups WHERE schedule_id = $1 AND status = 'completed' AND damaged_at IS NULL ORDER BY completed_at DESC LIMIT 1`,
     [scheduleId],
   )) as { id: number }[];
   if (newest?.id === backupId) {

@@ -1,7 +1,11 @@
 /** Door of the backups feature for other features and services. */
 export { BackupEntity, type BackupRow } from './backup.entity.ts';
-export { adoptStorageTarget, storageOf, targetsInUse } from './backup-storage.ts';
+export { storageOf, targetsInUse } from './backup-storage.ts';
 export { enqueueDeletion } from './delete-backup.ts';
 export { isManifestAuthentic, manifestPath } from './manifest-file.ts';
 export type { RequestBackupDeps } from './request-backup.ts';
-export { countObjects } from './build-manifest.ts';
+export { storedArchive } from './stored-archive.ts';
+export { countObjects, isPartial } from './build-manifest.ts';
+export { compareContents } from './compare-contents.ts';
+export { findCompletedBackup } from './find-completed-backup.ts';
+export { VerificationEntity } from './verifications/verification.entity.ts';

@@ -2,3 +2,4 @@
 export { removeDeletedBackup } from './remove-deleted-backup.ts';
 export { runBackup } from './run-backup.ts';
 export { sweepPartials } from './sweep-partials.ts';
+export { runVerification } from './verifications/run-verification.ts';

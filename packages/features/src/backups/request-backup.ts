@@ -1,22 +1,29 @@
 /** Command: accept a backup. Its row and the audit line are committed together; the job follows. */
 import { createHash } from 'node:crypto';
 import type { CreateBackup } from '@holdfast/contracts/backups';
-import { AppError, type FieldError } from '@holdfast/contracts/errors';
+import { AppError } from '@holdfast/contracts/errors';
 import type { Clock } from '@holdfast/platform/clock';
 import { canonicalJson } from '@holdfast/platform/crypto/canonical-json';
+import type { SecretBox } from '@holdfast/platform/crypto/secret-box';
 import type { EntityManager, QueryDeepPartialEntity } from 'typeorm';
 import { type Actor, recordAudit } from '../audit/index.ts';
-import { findDatabase } from '../databases/index.ts';
+import { holdDatabase } from '../databases/index.ts';
 import { enqueueAttempt, publishOperationEvent, type RequestDeps } from '../operations/index.ts';
 import { readSettings } from '../settings/index.ts';
 import type { StorageTargets } from '../storage/index.ts';
 import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { checkRequestedTarget } from './backup-storage.ts';
 import { type BackupNaming, backupFilename, backupPath } from './backup-path.ts';
+import { chooseExpiry } from './choose-expiry.ts';
+import { checkRequest } from './check-request.ts';
+import { checkLiveSelection, requestedSelection } from './live-selection.ts';
 
 export interface RequestBackupDeps extends RequestDeps {
   readonly storage: StorageTargets;
   readonly clock: Clock;
+  /** age recipients of backups that name none. */
+  readonly encryptionRecipients: readonly string[];
+  readonly secrets: SecretBox;
 }
 
 export interface RequestBackup {
@@ -35,7 +42,10 @@ interface Accepted {
  * @throws AppError VALIDATION_FAILED, INVALID_CONFIG, IDEMPOTENCY_CONFLICT
  */
 export async function requestBackup(deps: RequestBackupDeps, request: RequestBackup): Promise<number> {
-  checkSelection(request.input);
+  checkRequest(request.input);
+  if (!(await isRepeated(deps, request))) {
+    await checkLiveSelection(deps, request.input);
+  }
   const { backupId, isRepeat } = await deps.source.transaction((manager) => accept(deps, manager, request));
   if (!isRepeat) {
     await deps.reached('backup-committed');
@@ -50,6 +60,18 @@ export async function requestBackup(deps: RequestBackupDeps, request: RequestBac
     await publishOperationEvent(deps, { ...ref, event: 'created', status: 'pending' });
   }
   return backupId;
+}
+
+/** A request that was accepted already is answered as it was then, whatever its tables have become. */
+async function isRepeated(
+  { source }: RequestBackupDeps,
+  { actor, idempotencyKey }: RequestBackup,
+): Promise<boolean> {
+  const rows = (await source.query('SELECT 1 FROM idempotency_keys WHERE user_id = $1 AND key = $2', [
+    actor.userId,
+    idempotencyKey,
+  ])) as unknown[];
+  return rows.length > 0;
 }
 
 async function accept(
@@ -108,13 +130,14 @@ async function insertBackup(
   manager: EntityManager,
   { input, actor }: { input: CreateBackup; actor: Actor },
 ): Promise<number> {
-  const database = await findDatabase(manager, input.databaseId);
+  const database = await holdDatabase(manager, input.databaseId);
   const settings = await readSettings(manager);
   const backupType = input.backupType ?? 'full';
   const compressionType = input.compressionType ?? 'gzip';
   const [{ id }] = (await manager.query(`SELECT nextval('admin_backups_id_seq')::int AS id`)) as [
     { id: number },
   ];
+  const recipients = input.encryptionRecipients ?? [...deps.encryptionRecipients];
   const row = {
     id,
     displayName: input.displayName,
@@ -124,20 +147,23 @@ async function insertBackup(
     backupFormat: input.backupFormat ?? 'custom',
     compressionType,
     compressionLevel: compressionLevel(input, settings.compressionLevel),
+    jobs: input.jobs ?? 1,
+    encryption: recipients.length === 0 ? null : { format: 'age' as const, recipients },
     databaseId: database.id,
     databaseName: database.databaseName,
-    includedTables: input.includedTables ?? [],
-    includedSchemas: selectedSchemas(input),
-    excludedTables: input.excludedTables ?? [],
+    ...requestedSelection(input),
+    includeGlobals: input.includeGlobals ?? false,
+    includeRolePasswords: input.includeRolePasswords ?? false,
     tags: input.tags ?? [],
     isProtected: input.isProtected ?? false,
+    expiresAt: chooseExpiry(input.expiresAt, settings.defaultRetentionDays, deps.clock.now()),
     createdBy: actor.userId,
     storageTarget:
       input.storageTarget === undefined
         ? null
         : await checkRequestedTarget(manager, deps.storage, input.storageTarget),
   } as const;
-  const naming: BackupNaming = { ...row, at: deps.clock.now() };
+  const naming: BackupNaming = { ...row, isEncrypted: row.encryption !== null, at: deps.clock.now() };
   if (!(await insertUnlessTaken(manager, row, naming))) {
     await insertUnlessTaken(manager, row, { ...naming, uniqueId: id });
   }
@@ -170,36 +196,5 @@ function compressionLevel(input: CreateBackup, gzipLevel: number): number | null
       return input.compressionLevel ?? gzipLevel;
     case 'zstd':
       return input.compressionLevel ?? 3;
-  }
-}
-
-function selectedSchemas(input: CreateBackup): string[] {
-  const given = input.includedSchemas ?? [];
-  return given.length === 0 && input.backupType === 'selective' ? ['public'] : given;
-}
-
-/** Contradictions that need no database to be seen. */
-function checkSelection(input: CreateBackup): void {
-  const fields: FieldError[] = [];
-  const included = input.includedTables ?? [];
-  const excluded = input.excludedTables ?? [];
-  const isFull = (input.backupType ?? 'full') === 'full';
-  if (isFull && (included.length > 0 || excluded.length > 0 || (input.includedSchemas ?? []).length > 0)) {
-    fields.push({
-      path: '/backupType',
-      message: 'a full backup takes everything; use "selective" for a selection',
-    });
-  }
-  for (const table of included.filter((name) => excluded.includes(name))) {
-    fields.push({ path: '/excludedTables', message: `"${table}" is both included and excluded` });
-  }
-  if (input.compressionType === 'none' && input.compressionLevel !== undefined) {
-    fields.push({ path: '/compressionLevel', message: 'has no meaning without compression' });
-  }
-  if ((input.compressionType ?? 'gzip') === 'gzip' && (input.compressionLevel ?? 1) > 9) {
-    fields.push({ path: '/compressionLevel', message: 'gzip has levels 1 to 9' });
-  }
-  if (fields.length > 0) {
-    throw new AppError('VALIDATION_FAILED', fields.map((field) => field.message).join('; '), { fields });
   }
 }

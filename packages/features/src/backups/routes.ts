@@ -11,6 +11,7 @@ import { AppError } from '@holdfast/contracts/errors';
 import { Manifest } from '@holdfast/contracts/manifest';
 import { OperationProgress } from '@holdfast/contracts/operations';
 import { IdParam } from '@holdfast/contracts/schema';
+import { UpdateBackup } from '@holdfast/contracts/update-backup';
 import { Type } from '@sinclair/typebox';
 import { type DataSource, Not } from 'typeorm';
 import { actorOf, identityOf } from '../auth/index.ts';
@@ -19,7 +20,12 @@ import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { presentBackup } from './backup.presenter.ts';
 import { deleteBackup } from './delete-backup.ts';
 import { listBackups } from './list-backups.ts';
+import type { CoverageDeps } from './report-coverage.ts';
+import { reportRoutes } from './report.routes.ts';
+import { parseBackupId } from './parse-backup-id.ts';
 import { type RequestBackupDeps, requestBackup } from './request-backup.ts';
+import { updateBackup } from './update-backup.ts';
+import { verificationRoutes } from './verifications/verification-routes.ts';
 
 const tags = ['backups'];
 const IdempotencyKey = Type.Object({
@@ -28,7 +34,13 @@ const IdempotencyKey = Type.Object({
   ),
 });
 
-export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps> = async (app, deps) => {
+export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps & CoverageDeps> = async (
+  app,
+  deps,
+) => {
+  await app.register(reportRoutes, { ...deps, prefix: '' });
+  await app.register(verificationRoutes, { ...deps, prefix: '' });
+
   app.get(
     '/backups',
     {
@@ -86,7 +98,7 @@ export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps> = async 
       },
     },
     async (request) =>
-      await readCurrentProgress(deps, { kind: 'backup', id: String(parseId(request.params.id)) }),
+      await readCurrentProgress(deps, { kind: 'backup', id: String(parseBackupId(request.params.id)) }),
   );
 
   app.get(
@@ -97,7 +109,7 @@ export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps> = async 
     },
     async (request) => {
       const row = await deps.source.manager.findOne(BackupEntity, {
-        where: { id: parseId(request.params.id), status: Not('deleted') },
+        where: { id: parseBackupId(request.params.id), status: Not('deleted') },
         select: { id: true, manifest: true },
       });
       if (row?.manifest == null) {
@@ -125,6 +137,24 @@ export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps> = async 
     },
   );
 
+  app.patch(
+    '/backups/:id',
+    {
+      config: { permission: 'backups.update' },
+      schema: {
+        tags,
+        summary: 'Change name, description, tags, protection or expiry of a backup',
+        params: IdParam,
+        body: UpdateBackup,
+        response: { 200: BackupView },
+      },
+    },
+    async (request) =>
+      presentBackup(
+        await updateBackup(deps, parseBackupId(request.params.id), request.body, actorOf(request)),
+      ),
+  );
+
   app.delete(
     '/backups/:id',
     {
@@ -132,7 +162,7 @@ export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps> = async 
       schema: { tags, summary: 'Delete a backup', params: IdParam, response: { 202: BackupAccepted } },
     },
     async (request, reply) => {
-      const backupId = parseId(request.params.id);
+      const backupId = parseBackupId(request.params.id);
       await deleteBackup(deps, backupId, actorOf(request));
       reply.code(202);
       return { backupId, message: 'The backup is being deleted.' };
@@ -140,19 +170,11 @@ export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps> = async 
   );
 };
 
-const largestId = 2_147_483_647;
-
-/** Ids beyond the column's range name no backup. */
-function parseId(text: string): number {
-  const id = Number(text);
-  if (id > largestId) {
-    throw new AppError('BACKUP_NOT_FOUND', `There is no backup ${text}.`);
-  }
-  return id;
-}
-
 async function findBackup(source: DataSource, idText: string): Promise<BackupRow> {
-  const row = await source.manager.findOneBy(BackupEntity, { id: parseId(idText), status: Not('deleted') });
+  const row = await source.manager.findOneBy(BackupEntity, {
+    id: parseBackupId(idText),
+    status: Not('deleted'),
+  });
   if (row === null) {
     throw new AppError('BACKUP_NOT_FOUND', `There is no backup ${idText}.`);
   }

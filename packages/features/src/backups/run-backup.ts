@@ -6,13 +6,11 @@ import { chooseClient, type ClientPrograms } from '@holdfast/platform/pgtools/cl
 import type { ConstraintFacts } from '@holdfast/platform/pgtools/constraints';
 import type { DatabaseAddress } from '@holdfast/platform/pgtools/database-address';
 import { withDatabase } from '@holdfast/platform/pgtools/database-session';
-import { pgDumpCommand } from '@holdfast/platform/pgtools/pg-dump';
-import { type ResolvedSelection, resolveSelection } from '@holdfast/platform/pgtools/selection';
+import { type ResolvedSelection, resolveSelection } from '@holdfast/platform/pgtools/resolve-selection';
 import { terminateBackends } from '@holdfast/platform/pgtools/server-backends';
 import { openSourceSnapshot, type SourceFacts } from '@holdfast/platform/pgtools/source-snapshot';
 import {
   type ArchiveThread,
-  listStoredArchive,
   startArchiveThread,
   type StoredSource,
   type WrittenArchive,
@@ -24,10 +22,15 @@ import type { PartialFile, StorageDriver } from '../storage/index.ts';
 import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { chooseStorage } from './backup-storage.ts';
 import { buildManifest } from './build-manifest.ts';
+import { checkSource } from './check-source.ts';
 import { checkSpace } from './check-space.ts';
 import { estimateRawBytes } from './estimate-raw-bytes.ts';
 import { estimateStoredBytes } from './estimate-stored-bytes.ts';
 import { manifestPath, signManifest } from './manifest-file.ts';
+import { noteWarnings } from './note-warnings.ts';
+import { proveReadable } from './prove-readable.ts';
+import { storedArchive } from './stored-archive.ts';
+import { writeDump } from './write-dump.ts';
 
 const steps = {
   connect: { name: 'Connecting to the database', from: 0, to: 1 },
@@ -88,18 +91,15 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
   const { deps, attempt, progress } = context;
   const { row, storage } = parts;
   const dumped = await dump(context, parts);
-  const { written, facts, client, tableBytes } = dumped;
+  const { written, facts, client, resolved, warnings } = dumped;
   await deps.reached('backup-written');
-  const source = { storage: storage.location, ...parts.partial };
-  await rereadAndCompare(context, parts, written, source);
-  progress.startStep(steps.list);
-  await listStoredArchive({
-    client,
-    source,
-    compression: row.compressionType,
-    expectedEntries: written.contents.entries.length,
-    signal: context.signal,
-  });
+  const archive = storedArchive(deps, { ...row, storageTarget: storage.target }, attempt);
+  await rereadAndCompare(context, parts, written, archive);
+  const isListed = row.encryption === null || (await deps.keyring.canOpen(row.encryption.recipients));
+  if (isListed) {
+    progress.startStep(steps.list);
+    await proveReadable(context, { thread: parts.thread, client, archive, written });
+  }
   progress.startStep(steps.publish, written.stored.sizeBytes);
   const manifest = buildManifest({
     ...dumped,
@@ -113,7 +113,7 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
     signal: context.signal,
     onBytes: (bytes) => progress.meter.addBytes(bytes),
   });
-  return async () => {
+  return async (manager) => {
     await deps.reached('backup-publishing');
     await publish(parts, [manifestPartial, parts.partial]);
     return {
@@ -122,7 +122,12 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
       checksum_md5: written.stored.md5,
       checksum_sha256: written.stored.sha256,
       postgres_version: facts.serverVersion,
-      metadata: { tableBytes, ...(written.warnings.length === 0 ? {} : { warnings: written.warnings }) },
+      // Without an identity the inspector's word on the bytes before they were encrypted has to do.
+      metadata: {
+        tableBytes: resolved.tableBytes,
+        isListed,
+        ...(await noteWarnings(manager, row, { sizeBytes: written.stored.sizeBytes, warnings })),
+      },
       manifest,
       proof_level: 'stored',
       proved_at: deps.clock.now(),
@@ -135,51 +140,51 @@ interface Dumped {
   readonly facts: SourceFacts;
   readonly constraints: ConstraintFacts;
   readonly client: ClientPrograms;
-  readonly tableBytes: number;
+  readonly resolved: ResolvedSelection;
+  /** What went on beside the dump although it succeeded. */
+  readonly warnings: readonly string[];
 }
 
 async function dump(
   context: OperationContext,
   { row, address, thread, storage, partial }: Parts,
 ): Promise<Dumped> {
-  const { deps, settings, progress, signal, connect } = context;
+  const { deps, settings, connect } = context;
   const snapshot = await openSourceSnapshot(address, connect, settings.lockWaitTimeout * 1000);
   const watch = watchServer(context, address);
   try {
     const client = chooseClient(await deps.findClients(), snapshot.facts.serverVersion);
     const resolved = await resolveSelection(snapshot.session, row);
+    const selection = { ...resolved.selection, isSchemaOnly: row.backupType === 'schema' };
+    await checkSource(deps.source, snapshot.session, selection);
     const rawBytes = await estimate(context, row, resolved);
     const neededBytes = await estimateStoredBytes(deps.source.manager, row, rawBytes);
     await checkSpace(context, { row, storage, neededBytes });
-    progress.startStep(steps.dump, rawBytes, true);
-    const input = {
-      dump: pgDumpCommand({
+    const written = await writeDump(context, {
+      row,
+      thread,
+      storage,
+      partial,
+      expectedBytes: neededBytes,
+      dump: {
         client,
         address,
         connect,
-        selection: { ...resolved.selection, isSchemaOnly: row.backupType === 'schema' },
+        selection,
         lockWaitTimeoutMs: settings.lockWaitTimeout * 1000,
         snapshot: snapshot.snapshotId,
-      }),
-      compression: { type: row.compressionType, level: row.compressionLevel },
-      storage: storage.location,
-      partial,
-      expectedBytes: neededBytes,
-    };
-    const written = await thread.run('writeArchive', input, {
-      signal,
-      onProgress: (moved) => {
-        // The dump has its own copy of the snapshot once bytes come: the server may clean up again.
-        void snapshot.release();
-        progress.meter.addMoved(moved);
       },
+      step: steps.dump,
+      estimatedBytes: rawBytes,
+      releaseSnapshot: () => snapshot.release(),
     });
     return {
       written,
       facts: snapshot.facts,
       constraints: snapshot.constraints,
       client,
-      tableBytes: resolved.tableBytes,
+      resolved,
+      warnings: [...written.warnings, ...watch.warnings()],
     };
   } catch (error) {
     throw watch.explain(error);

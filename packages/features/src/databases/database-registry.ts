@@ -1,11 +1,7 @@
 /** The registered databases: looking one up, and opening its stored credentials. */
 import { AppError } from '@holdfast/contracts/errors';
 import type { SecretBox } from '@holdfast/platform/crypto/secret-box';
-import {
-  type DatabaseAddress,
-  parseDatabaseUrl,
-  type SslMode,
-} from '@holdfast/platform/pgtools/database-address';
+import type { DatabaseAddress, SslMode } from '@holdfast/platform/pgtools/database-address';
 import { type EntityManager, IsNull } from 'typeorm';
 import { DatabaseEntity, type DatabaseRow } from './database.entity.ts';
 
@@ -27,57 +23,35 @@ export async function findDatabase(manager: EntityManager, id?: number): Promise
   return row;
 }
 
+/** As findDatabase, and keeps it registered until the caller's transaction ends: an operation that is accepted has its database. */
+export async function holdDatabase(manager: EntityManager, id?: number): Promise<DatabaseRow> {
+  const found = await findDatabase(manager, id);
+  const held = await manager.findOne(DatabaseEntity, {
+    where: { id: found.id, deletedAt: IsNull() },
+    lock: { mode: 'pessimistic_read' },
+  });
+  return held ?? (await findDatabase(manager, id));
+}
+
 export function databaseAddress(row: DatabaseRow, secrets: SecretBox): DatabaseAddress {
   return {
     host: row.host,
     port: row.port,
     database: row.databaseName,
     user: row.username,
-    password:
-      row.passwordSealed === null
-        ? null
-        : secrets.open(row.passwordSealed, credentialContext(row.host, row.port, row.databaseName)),
+    password: row.passwordSealed === null ? null : secrets.open(row.passwordSealed, credentialContext(row)),
     sslMode: row.sslMode as SslMode,
+    sslRootCert: row.sslRootCert,
   };
 }
 
-/**
- * Registers TARGET_DATABASE_URL as the first database, or brings its entry up to date.
- * @throws AppError INVALID_CONFIG where it is Holdfast's own metadata database.
- */
-export async function registerTarget(
-  manager: EntityManager,
-  targetUrl: string,
-  metadataUrl: string,
-  secrets: SecretBox,
-): Promise<void> {
-  const target = parseDatabaseUrl(targetUrl);
-  const own = parseDatabaseUrl(metadataUrl);
-  if (target.host === own.host && target.port === own.port && target.database === own.database) {
-    throw new AppError('INVALID_CONFIG', "TARGET_DATABASE_URL names Holdfast's own metadata database.", {
-      remediation: 'Name the database to back up; the metadata database is kept apart from it.',
-    });
-  }
-  const name = target.database;
-  await manager.upsert(
-    DatabaseEntity,
-    {
-      name,
-      host: target.host,
-      port: target.port,
-      databaseName: target.database,
-      username: target.user,
-      passwordSealed:
-        target.password === null
-          ? null
-          : secrets.seal(target.password, credentialContext(target.host, target.port, target.database)),
-      sslMode: target.sslMode,
-    },
-    ['name'],
-  );
+type Place = Pick<DatabaseRow, 'host' | 'port' | 'databaseName'>;
+
+export function sealPassword(password: string | null, place: Place, secrets: SecretBox): string | null {
+  return password === null ? null : secrets.seal(password, credentialContext(place));
 }
 
 /** Binds the sealed password to the database it opens: moved to another row it can't be opened. */
-function credentialContext(host: string, port: number, database: string): string {
-  return `database ${host}:${port}/${database}`;
+function credentialContext({ host, port, databaseName }: Place): string {
+  return `database ${host}:${port}/${databaseName}`;
 }

@@ -1,5 +1,5 @@
 /** A registered target database. */
-import { generated, integer, json, nullable, text, timestamp } from '@holdfast/platform/db/columns';
+import { generated, integer, json, nullable, text, timestamp, uuid } from '@holdfast/platform/db/columns';
 import { EntitySchema } from 'typeorm';
 
 export interface DatabaseRow {
@@ -11,9 +11,14 @@ export interface DatabaseRow {
   username: string;
   passwordSealed: string | null;
   sslMode: string;
+  sslRootCert: string | null;
   /** Of its backups; null for what the settings say. */
   storageLocation: string | null;
   tags: string[];
+  /** `environment`: named by TARGET_DATABASE_URL, which is where its connection is changed. */
+  origin: 'registered' | 'environment';
+  createdBy: string | null;
+  updatedBy: string | null;
   createdAt: Date;
   updatedAt: Date;
   deletedAt: Date | null;
@@ -31,8 +36,12 @@ export const DatabaseEntity = new EntitySchema<DatabaseRow>({
     username: text('username'),
     passwordSealed: nullable(text('password_sealed')),
     sslMode: text('ssl_mode'),
+    sslRootCert: nullable(text('ssl_root_cert')),
     storageLocation: nullable(text('storage_location')),
     tags: generated(json('tags')),
+    origin: generated(text('origin')),
+    createdBy: nullable(uuid('created_by')),
+    updatedBy: nullable(uuid('updated_by')),
     createdAt: generated(timestamp('created_at')),
     updatedAt: generated(timestamp('updated_at')),
     deletedAt: nullable(timestamp('deleted_at')),

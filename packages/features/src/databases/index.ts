@@ -1,3 +1,7 @@
 /** Door of the databases feature. */
 export { DatabaseEntity, type DatabaseRow } from './database.entity.ts';
-export { databaseAddress, findDatabase, registerTarget } from './database-registry.ts';
+export { databaseAddress, findDatabase, holdDatabase } from './database-registry.ts';
+export { hiddenRowsError, nameTables, unreadableTablesError } from './hidden-tables.ts';
+export { type LookDeps, lookOptions } from './look-options.ts';
+export { readOwnIdentity, refuseOwnDatabase } from './own-database.ts';
+export { registerTarget } from './register-target.ts';

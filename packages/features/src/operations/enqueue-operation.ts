@@ -1,7 +1,7 @@
 /** Adds the job of an operation's next attempt. The row is the outbox: what fails here the reconciler does later. */
-import type { JobName, JobPayloads } from '@holdfast/contracts/jobs';
 import type { OperationRef } from '@holdfast/contracts/operations';
 import type { JobQueues } from '@holdfast/platform/queue/queues';
+import { operationTables } from './operation-table.ts';
 
 export interface NextAttempt extends OperationRef {
   readonly attempt: number;
@@ -13,9 +13,6 @@ export async function enqueueAttempt(queues: JobQueues, next: NextAttempt): Prom
   const { kind, id, attempt, delayMs } = next;
   // BullMQ takes neither ":" nor digits alone.
   const jobId = `${kind}-${id}-${attempt}`;
-  const job: { name: JobName; payload: JobPayloads[JobName] } =
-    kind === 'backup'
-      ? { name: 'run-backup', payload: { backupId: Number(id), attempt } }
-      : { name: 'run-drill', payload: { operationId: id, attempt } };
-  await queues.add({ ...job, jobId, delayMs });
+  const payload = kind === 'backup' ? { backupId: Number(id), attempt } : { operationId: id, attempt };
+  await queues.add({ name: operationTables[kind].job, payload, jobId, delayMs });
 }

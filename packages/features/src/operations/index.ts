@@ -1,4 +1,4 @@
-/** Door of the operations feature: what backups and drills share. */
+/** Door of the operations feature: what backups, drills and verifications share. */
 export { enqueueAttempt, type NextAttempt } from './enqueue-operation.ts';
 export {
   FencedError,
@@ -13,4 +13,4 @@ export { type CurrentProgressDeps, readCurrentProgress } from './read-current-pr
 export { type EventDeps, publishCancel, publishOperationEvent } from './publish-event.ts';
 export { type RetryPolicy, retryDelayMs } from './retry-delay.ts';
 export { type RequestDeps, requestCancel } from './request-cancel.ts';
-export { backupMoves, drillMoves } from './operation.state.ts';
+export { backupMoves, drillMoves, verificationMoves } from './operation.state.ts';

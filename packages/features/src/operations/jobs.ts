@@ -1,3 +1,4 @@
 /** The worker's door of the operations feature. */
 export { type Completion, type OperationWork, runOperation } from './run-operation.ts';
+export { createScratchFolder, sweepScratchFolders } from './scratch-folder.ts';
 export { watchServer } from './watch-server.ts';

@@ -1,6 +1,7 @@
 /** What a running attempt works with, and the reasons for which it has to stop. */
 import type { OperationRef } from '@holdfast/contracts/operations';
 import type { Clock } from '@holdfast/platform/clock';
+import type { Keyring } from '@holdfast/platform/bytes/keyring';
 import type { SecretBox } from '@holdfast/platform/crypto/secret-box';
 import type { Logger } from '@holdfast/platform/logger';
 import type { ClientPrograms } from '@holdfast/platform/pgtools/client-programs';
@@ -22,6 +23,8 @@ export interface OperationDeps {
   readonly keys: RedisKeys;
   readonly storage: StorageTargets;
   readonly secrets: SecretBox;
+  /** What opens encrypted backups. */
+  readonly keyring: Keyring;
   readonly findClients: () => Promise<ClientPrograms[]>;
   readonly scratchDir: string;
   readonly clock: Clock;

@@ -1,6 +1,7 @@
 /** Which status may follow which. The database refuses every other move by a trigger, so none can be written by accident. */
 import type { BackupStatus } from '@holdfast/contracts/backups';
 import type { DrillStatus } from '@holdfast/contracts/drills';
+import type { VerificationStatus } from '@holdfast/contracts/verifications';
 
 export const backupMoves: Readonly<Record<BackupStatus, readonly BackupStatus[]>> = {
   pending: ['running', 'failed', 'cancelled'],
@@ -10,6 +11,14 @@ export const backupMoves: Readonly<Record<BackupStatus, readonly BackupStatus[]>
   cancelled: ['deleting'],
   deleting: ['deleted'],
   deleted: [],
+};
+
+export const verificationMoves: Readonly<Record<VerificationStatus, readonly VerificationStatus[]>> = {
+  pending: ['running', 'failed', 'cancelled'],
+  running: ['completed', 'failed', 'cancelled', 'pending'],
+  completed: [],
+  failed: [],
+  cancelled: [],
 };
 
 export const drillMoves: Readonly<Record<DrillStatus, readonly DrillStatus[]>> = {

@@ -1,5 +1,6 @@
 /** When a failed attempt is tried again. Pure. */
 
+/** Doubling stops here; a longer delay that was configured stays as it is. */
 const maxDelayMs = 15 * 60_000;
 
 export interface RetryPolicy {
@@ -9,6 +10,7 @@ export interface RetryPolicy {
 
 /** Doubles with each retry, between half and all of it, so that operations that failed together do not return together. */
 export function retryDelayMs(policy: RetryPolicy, retryCount: number, random: number): number {
-  const fullMs = Math.min(maxDelayMs, policy.retryDelaySeconds * 1000 * 2 ** retryCount);
+  const firstMs = policy.retryDelaySeconds * 1000;
+  const fullMs = Math.max(firstMs, Math.min(maxDelayMs, firstMs * 2 ** retryCount));
   return Math.round(fullMs * (0.5 + random / 2));
 }

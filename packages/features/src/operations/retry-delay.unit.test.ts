@@ -13,4 +13,8 @@ describe('retryDelayMs', () => {
   it('is none where none is wanted', () => {
     expect(retryDelayMs({ ...policy, retryDelaySeconds: 0 }, 5, 0.5)).toBe(0);
   });
+
+  it('keeps a configured delay that is longer than the longest it would double to', () => {
+    expect(retryDelayMs({ maxRetries: 3, retryDelaySeconds: 3600 }, 2, 1)).toBe(3_600_000);
+  });
 });

@@ -1,9 +1,10 @@
-/** Looks at what the server does for an operation while no bytes move, and at whom it waits for. */
+/** Looks at what the server does for an operation while no bytes move, at whom it waits for, and at who waits for it. */
 import { AppError } from '@holdfast/contracts/errors';
 import { Loop } from '@holdfast/platform/loop';
 import type { DatabaseAddress } from '@holdfast/platform/pgtools/database-address';
 import { DatabaseSession } from '@holdfast/platform/pgtools/database-session';
-import { blockersOf, isServerAtWork } from '@holdfast/platform/pgtools/server-backends';
+import { blockersOf, isServerAtWork, sessionsBlockedBy } from '@holdfast/platform/pgtools/server-backends';
+import { BlockingPolicy } from './blocking-policy.ts';
 import type { OperationContext } from './operation-context.ts';
 
 const lookEveryMs = 1_000;
@@ -11,6 +12,8 @@ const lookEveryMs = 1_000;
 export interface ServerWatch {
   /** Adds to a LOCKED error who held the lock when last looked at; other errors stay as they are. */
   explain(error: unknown): unknown;
+  /** What the record of the operation should tell, although it succeeds. */
+  warnings(): string[];
   stop(): Promise<void>;
 }
 
@@ -19,6 +22,7 @@ export function watchServer(context: OperationContext, address: DatabaseAddress)
   let session: DatabaseSession | null = null;
   let blockers: string[] = [];
   const { progress, logger, connect } = context;
+  const policy = new BlockingPolicy(context);
   const look = async (): Promise<void> => {
     // Under a name of its own, so that it is not taken for the operation itself.
     session ??= await DatabaseSession.open(address, {
@@ -31,6 +35,9 @@ export function watchServer(context: OperationContext, address: DatabaseAddress)
       }
       const seen = await blockersOf(session, connect.applicationName);
       blockers = seen.length > 0 ? seen : blockers;
+      if (policy.isWatching) {
+        policy.apply(await sessionsBlockedBy(session, connect.applicationName));
+      }
     } catch (error) {
       await session.close();
       session = null;
@@ -46,6 +53,7 @@ export function watchServer(context: OperationContext, address: DatabaseAddress)
             cause: error,
           })
         : error,
+    warnings: () => policy.warnings,
     stop: async () => {
       await loop.stop();
       await session?.close();

@@ -8,7 +8,12 @@ import type {
   SubscribeRequest,
 } from '@holdfast/contracts/events';
 import { AppError } from '@holdfast/contracts/errors';
-import type { OperationProgress, OperationRef } from '@holdfast/contracts/operations';
+import {
+  type OperationKind,
+  operationKinds,
+  type OperationProgress,
+  type OperationRef,
+} from '@holdfast/contracts/operations';
 import type { Logger } from '@holdfast/platform/logger';
 import type { RedisKeys } from '@holdfast/platform/queue/keys';
 import type { Redis } from 'ioredis';
@@ -125,10 +130,13 @@ async function subscribe(
   }
 }
 
+const uuidPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 const idPatterns = {
   backup: /^[1-9]\d{0,8}$/,
-  drill: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
-} as const;
+  drill: uuidPattern,
+  verify: uuidPattern,
+} as const satisfies Record<OperationKind, RegExp>;
 
 /** What may be subscribed to; null for anything else a client may send. */
 function parseRequest(request: unknown): OperationRef | 'operations' | null {
@@ -139,13 +147,17 @@ function parseRequest(request: unknown): OperationRef | 'operations' | null {
     return kind;
   }
   if (
-    (kind === 'backup' || kind === 'drill') &&
+    isOperationKind(kind) &&
     (typeof id === 'string' || typeof id === 'number') &&
     idPatterns[kind].test(String(id))
   ) {
     return { kind, id: String(id) };
   }
   return null;
+}
+
+function isOperationKind(kind: unknown): kind is OperationKind {
+  return operationKinds.includes(kind as OperationKind);
 }
 
 function roomOf({ kind, id }: OperationRef): string {

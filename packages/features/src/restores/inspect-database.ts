@@ -47,7 +47,11 @@ async function dumpThroughInspector(
     client,
     address,
     connect,
-    selection: manifest.backup.backupType === 'schema' ? { isSchemaOnly: true } : {},
+    // As the backup was made: tables without rows are told from tables whose rows are missing.
+    selection: {
+      isSchemaOnly: manifest.backup.backupType === 'schema',
+      excludedTableData: manifest.selection?.withoutRows ?? [],
+    },
     lockWaitTimeoutMs: settings.lockWaitTimeout * 1000,
   });
   return await thread.run('inspectDump', { dump }, { signal, onProgress: progress.meter.addMoved });

@@ -1,22 +1,27 @@
 /** Makes a scratch database ready for a selection: the types, functions and tables that it needs but does not hold, without rows. */
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import type { Manifest } from '@holdfast/contracts/manifest';
 import { ArchiveInspector, type TocEntry } from '@holdfast/platform/archive/archive-inspector';
-import { startDecompressor } from '@holdfast/platform/bytes/compressor';
+import type { EntryKey } from '@holdfast/platform/archive/replay-script';
 import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
 import { runTool } from '@holdfast/platform/process/run-tool';
 import { pgDumpCommand } from '@holdfast/platform/pgtools/pg-dump';
 import { pgRestoreCommand } from '@holdfast/platform/pgtools/pg-restore';
 import type { ClientPrograms } from '@holdfast/platform/pgtools/client-programs';
 import type { DatabaseAddress } from '@holdfast/platform/pgtools/database-address';
-import { type BackupRow, storageOf } from '../backups/index.ts';
+import type { ArchiveThread } from '../archives/index.ts';
+import { type BackupRow, isPartial, storedArchive } from '../backups/index.ts';
 import type { OperationContext } from '../operations/index.ts';
+import { createScratchFolder } from '../operations/jobs.ts';
 import { writeListFile } from './restore-archive.ts';
+import { withoutUnsatisfiable } from './unsatisfiable-entries.ts';
 
 export interface PrepareOptions {
+  readonly thread: ArchiveThread;
   readonly backup: BackupRow;
+  readonly manifest: Manifest;
   readonly client: ClientPrograms;
   readonly source: DatabaseAddress;
   readonly scratch: DatabaseAddress;
@@ -25,66 +30,46 @@ export interface PrepareOptions {
 export interface Prepared {
   /** Entries of the backup to restore, as a list file; null for all. */
   readonly listFile: string | null;
-  /** Foreign keys to tables that the selection leaves out: without their rows they can't hold. */
+  /** Foreign keys to tables that the backup leaves out, or whose rows it leaves out: they can't hold. */
   readonly skippedForeignKeys: readonly string[];
-}
-
-export function isSelection(backup: BackupRow): boolean {
-  return (
-    backup.includedTables.length > 0 || backup.includedSchemas.length > 0 || backup.excludedTables.length > 0
-  );
+  /** The same, for a script, which no list file filters. */
+  readonly skippedEntries: readonly EntryKey[];
 }
 
 export async function prepareDependencies(
   context: OperationContext,
   options: PrepareOptions,
 ): Promise<Prepared> {
-  if (!isSelection(options.backup)) {
-    return { listFile: null, skippedForeignKeys: [] };
+  const { backup, manifest } = options;
+  const withoutRows = manifest.selection?.withoutRows ?? [];
+  if (!isPartial(backup) && withoutRows.length === 0) {
+    return { listFile: null, skippedForeignKeys: [], skippedEntries: [] };
   }
-  const folder = path.join(context.deps.scratchDir, `drill-${context.ref.id}-${context.attempt}`);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  context.onEnd(() => rm(folder, { recursive: true, force: true }));
-  const entries = await readStoredToc(context, options.backup);
-  await restoreCompany(context, options, { folder, entries });
-  const skipped = entries.filter(
-    (entry) => entry.description === 'FK CONSTRAINT' && !refersInside(entry, entries),
-  );
+  const folder = await createScratchFolder(context, { name: 'selection', neededBytes: 0 });
+  const entries = await readStoredToc(context, options);
+  if (isPartial(backup)) {
+    await restoreCompany(context, options, { folder, entries });
+  }
+  const { kept, skippedForeignKeys } = withoutUnsatisfiable(entries, withoutRows);
   const listFile = path.join(folder, 'backup.list');
   await writeListFile(
     listFile,
-    entries.filter((entry) => !skipped.includes(entry)).map((entry) => `${entry.dumpId};`),
+    kept.map((entry) => `${entry.dumpId};`),
   );
-  return { listFile, skippedForeignKeys: skipped.map((entry) => `${entry.schema}.${entry.tag}`) };
+  const skippedEntries = entries
+    .filter((entry) => !kept.includes(entry))
+    .map(({ description, schema, tag }) => ({ description, schema, tag }));
+  return { listFile, skippedForeignKeys, skippedEntries };
 }
 
-/** The table of contents stands at the head, so little of the file is read. */
 async function readStoredToc(
-  { deps, signal }: OperationContext,
-  backup: BackupRow,
+  { deps, signal, progress }: OperationContext,
+  { backup, thread }: PrepareOptions,
 ): Promise<readonly TocEntry[]> {
-  const inspector = await ArchiveInspector.create();
-  const decompressor = await startDecompressor(backup.compressionType);
-  const source = await storageOf(deps.storage, backup).open(backup.filePath);
-  const stopFeeding = new AbortController();
-  if (decompressor !== null) {
-    // It is broken off on purpose, and such a pipeline may never settle: nobody waits for it.
-    pipeline(source, decompressor.stdin, { signal: stopFeeding.signal }).catch(() => undefined);
-  }
-  try {
-    for await (const chunk of (decompressor?.stdout ?? source) as AsyncIterable<Buffer>) {
-      signal.throwIfAborted();
-      inspector.write(chunk);
-      if (inspector.entries !== null) {
-        break;
-      }
-    }
-  } finally {
-    stopFeeding.abort();
-    source.destroy();
-    await decompressor?.end();
-  }
-  return inspector.entries ?? inspector.end().entries;
+  return await thread.run('readStoredEntries', storedArchive(deps, backup), {
+    signal,
+    onProgress: () => progress.meter.touch(),
+  });
 }
 
 interface Company {
@@ -161,19 +146,7 @@ async function restoreCompany(
   }
 }
 
+/** A script has spaces for the line breaks of a name. */
 function identityOf({ description, schema, tag }: TocEntry): string {
-  return JSON.stringify([description, schema, tag]);
-}
-
-const identifier = '("(?:[^"]|"")+"|[^\\s."(]+)';
-const referencePattern = new RegExp(`\\bREFERENCES ${identifier}\\.${identifier}\\s*\\(`);
-
-/** True where the table that a foreign key refers to is part of the archive. */
-function refersInside({ definition }: TocEntry, entries: readonly TocEntry[]): boolean {
-  const [, schema, table] = referencePattern.exec(definition) ?? [];
-  const plain = (name = ''): string =>
-    name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name;
-  return entries.some(
-    (entry) => entry.description === 'TABLE' && entry.schema === plain(schema) && entry.tag === plain(table),
-  );
+  return JSON.stringify([description, schema, tag].map((text) => text.replaceAll(/[\r\n]/g, ' ')));
 }

@@ -1,15 +1,16 @@
-/** Feeds a stored backup to pg_restore: checksum first, then decompress and restore, errors fatal. */
+/** Restores a stored backup into an empty database: checksum first, errors fatal. */
 import { writeFile } from 'node:fs/promises';
 import { AppError } from '@holdfast/contracts/errors';
 import type { Manifest } from '@holdfast/contracts/manifest';
+import type { EntryKey } from '@holdfast/platform/archive/replay-script';
 import type { ClientPrograms } from '@holdfast/platform/pgtools/client-programs';
 import type { DatabaseAddress } from '@holdfast/platform/pgtools/database-address';
 import type { DatabaseSession } from '@holdfast/platform/pgtools/database-session';
-import { pgRestoreCommand } from '@holdfast/platform/pgtools/pg-restore';
 import type { ArchiveThread, StoredSource } from '../archives/index.ts';
-import { type BackupRow, storageOf } from '../backups/index.ts';
+import { type BackupRow, storedArchive } from '../backups/index.ts';
 import type { OperationContext } from '../operations/index.ts';
 import type { StepShare } from '../progress/index.ts';
+import { restoreByFormat } from './restore-by-format.ts';
 
 export interface RestoreArchiveOptions {
   readonly thread: ArchiveThread;
@@ -23,6 +24,8 @@ export interface RestoreArchiveOptions {
   readonly restoreStep: StepShare;
   /** A private file with the entries to restore; null for all of them. */
   readonly listFile: string | null;
+  /** What of a script is not replayed. */
+  readonly skippedEntries: readonly EntryKey[];
 }
 
 /** @throws AppError FILE_CORRUPTION, BACKUP_NOT_FOUND, RESTORE_FAILED and what the server says */
@@ -30,23 +33,9 @@ export async function restoreArchive(
   context: OperationContext,
   options: RestoreArchiveOptions,
 ): Promise<void> {
-  const { deps, progress, signal, connect } = context;
-  const { backup, manifest, thread } = options;
-  const source = { storage: storageOf(deps.storage, backup).location, path: backup.filePath, attempt: null };
-  await checkStoredFile(context, options, source);
-  progress.startStep(options.restoreStep, manifest.file.uncompressedBytes);
-  const restore = pgRestoreCommand({
-    client: options.client,
-    address: options.scratch,
-    connect,
-    withOwners: options.withOwners,
-    ...(options.listFile === null ? {} : { listFile: options.listFile }),
-  });
-  await thread.run(
-    'restoreStored',
-    { restore, source, compression: backup.compressionType },
-    { signal, onProgress: progress.meter.addMoved },
-  );
+  const archive = storedArchive(context.deps, options.backup);
+  await checkStoredFile(context, options, archive);
+  await restoreByFormat(context, options, archive);
 }
 
 /** The bytes that the manifest speaks of, or nothing is restored. */
@@ -57,7 +46,8 @@ async function checkStoredFile(
 ): Promise<void> {
   progress.startStep(checkStep, manifest.file.sizeBytes);
   const found = await thread.run('hashStored', source, { signal, onProgress: progress.meter.addMoved });
-  if (found.sha256 !== backup.checksumSha256 || found.sizeBytes !== backup.fileSize) {
+  const isStored = found.sha256 === backup.checksumSha256 && found.sizeBytes === backup.fileSize;
+  if (!isStored || found.sha256 !== manifest.file.sha256) {
     throw new AppError(
       'FILE_CORRUPTION',
       `${backup.filename} has ${found.sizeBytes} bytes and SHA-256 ${found.sha256}; ${backup.fileSize} bytes and ${backup.checksumSha256} were stored.`,

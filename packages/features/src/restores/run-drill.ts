@@ -1,6 +1,5 @@
 /** Job: run one attempt of a drill: restore into a scratch database, compare everything with the manifest, drop it. */
 import type { DrillResult } from '@holdfast/contracts/drills';
-import { AppError } from '@holdfast/contracts/errors';
 import type { Manifest } from '@holdfast/contracts/manifest';
 import { chooseClient, type ClientPrograms } from '@holdfast/platform/pgtools/client-programs';
 import type { DatabaseAddress } from '@holdfast/platform/pgtools/database-address';
@@ -12,14 +11,14 @@ import {
 } from '@holdfast/platform/pgtools/scratch-database';
 import { terminateBackends } from '@holdfast/platform/pgtools/server-backends';
 import { type ArchiveThread, startArchiveThread } from '../archives/index.ts';
-import { BackupEntity, type BackupRow } from '../backups/index.ts';
+import { BackupEntity, type BackupRow, findCompletedBackup, isPartial } from '../backups/index.ts';
 import { databaseAddress, findDatabase } from '../databases/index.ts';
 import { applicationNamePrefix, type OperationContext } from '../operations/index.ts';
 import { type Completion, watchServer } from '../operations/jobs.ts';
 import { compareWithManifest } from './compare-with-manifest.ts';
 import { DrillEntity } from './drill.entity.ts';
 import { inspectDatabase } from './inspect-database.ts';
-import { isSelection, prepareDependencies } from './prepare-dependencies.ts';
+import { prepareDependencies } from './prepare-dependencies.ts';
 import { canRestoreOwners, restoreArchive } from './restore-archive.ts';
 
 const steps = {
@@ -93,11 +92,12 @@ async function drill(context: OperationContext, parts: Drill): Promise<DrillResu
   try {
     const withOwners = await canRestoreOwners(session, manifest.database.roles);
     const startedMs = deps.clock.monotonicMs();
-    const { listFile, skippedForeignKeys } = await prepareDependencies(context, parts);
+    const { listFile, skippedForeignKeys, skippedEntries } = await prepareDependencies(context, parts);
     await restoreArchive(context, {
       ...parts,
       withOwners,
       listFile,
+      skippedEntries,
       checkStep: steps.check,
       restoreStep: steps.restore,
     });
@@ -109,7 +109,8 @@ async function drill(context: OperationContext, parts: Drill): Promise<DrillResu
       manifest,
       found,
       withOwners,
-      isWholeDatabase: !isSelection(parts.backup),
+      isWholeDatabase: !isPartial(parts.backup),
+      skippedForeignKeys: skippedForeignKeys.length,
     });
     return {
       ...comparison,
@@ -129,15 +130,7 @@ async function drill(context: OperationContext, parts: Drill): Promise<DrillResu
 /** @throws AppError BACKUP_NOT_FOUND where the backup went before the drill began */
 async function loadBackup({ deps, ref }: OperationContext): Promise<BackupRow> {
   const { backupId } = await deps.source.manager.findOneByOrFail(DrillEntity, { operationId: ref.id });
-  const backup = await deps.source.manager
-    .createQueryBuilder(BackupEntity, 'backup')
-    .addSelect('backup.manifest')
-    .where({ id: backupId, status: 'completed' })
-    .getOne();
-  if (backup?.manifest == null) {
-    throw new AppError('BACKUP_NOT_FOUND', `Backup ${backupId} is no longer there.`);
-  }
-  return backup;
+  return await findCompletedBackup(deps.source.manager, backupId);
 }
 
 /** Fits the 63 bytes of a database name with attempts up to 99999. */

@@ -41,6 +41,12 @@ export interface SettingsRow {
   stallTimeout: number;
   lockWaitTimeout: number;
   rollbackWindowHours: number;
+  /** What an operation does when it holds a lock that somebody else waits for. */
+  blockingPolicy: 'yield' | 'warn' | 'hold';
+  /** Seconds that others may wait before the policy applies. */
+  blockingGrace: number;
+  /** Rises with every committed change of what statistics count; the database raises it. */
+  statisticsVersion: number;
 }
 
 export const SettingsEntity = new EntitySchema<SettingsRow>({
@@ -75,5 +81,8 @@ export const SettingsEntity = new EntitySchema<SettingsRow>({
     stallTimeout: integer('stall_timeout'),
     lockWaitTimeout: integer('lock_wait_timeout'),
     rollbackWindowHours: integer('rollback_window_hours'),
+    blockingPolicy: text('blocking_policy'),
+    blockingGrace: integer('blocking_grace'),
+    statisticsVersion: bigint('statistics_version'),
   },
 });

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { openPieces } from './open-pieces.ts';
 import type { PartialFile, StorageDriver } from './storage-driver.ts';
 
 const never = new AbortController().signal;
@@ -55,7 +56,9 @@ export function describeDriver(
     expect(await textOf(await driver.openPartial(partial))).toBe('content');
     await driver.publishPartial(partial);
     await driver.removePartial(partial);
-    expect(await driver.stat('manual/a.dump')).toMatchObject({ path: 'manual/a.dump', sizeBytes: 7 });
+    const found = await driver.stat('manual/a.dump');
+    expect(found).toMatchObject({ path: 'manual/a.dump', sizeBytes: 7, version: expect.stringMatching(/./) });
+    expect(found?.modifiedAt.getTime()).toBeGreaterThan(Date.parse('2026-01-01'));
     expect(await textOf(await driver.open('manual/a.dump'))).toBe('content');
     expect(await driver.listPartials()).toEqual([]);
   });
@@ -172,6 +175,31 @@ export function describeDriver(
         .then(() => driver.publishPartial(partial)),
     ).rejects.toMatchObject(lost);
     expect(await driver.listPartials()).toEqual([]);
+  });
+
+  it.each([
+    [{ start: 0, end: 0 }, 'c'],
+    [{ start: 3, end: 6 }, 'tent'],
+    [{ start: 2, end: 4 }, 'nte'],
+  ])('reads the range %j, both ends included, as a stream and in pieces', async (range, text) => {
+    await driver.publishPartial(await write('manual/a.dump', 1, 'content'));
+    expect(await textOf(await driver.open('manual/a.dump', range))).toBe(text);
+    const pieces = await openPieces(driver, 'manual/a.dump', range);
+    expect(pieces.file.sizeBytes).toBe(7);
+    expect(Buffer.from((await pieces.next()) ?? []).toString()).toBe(text);
+    expect(await pieces.next()).toBeNull();
+    await pieces.close();
+  });
+
+  it('gives another version to other content under the same name', async () => {
+    const partial = await write('manual/a.dump', 1, 'content');
+    await driver.publishPartial(partial);
+    await driver.removePartial(partial);
+    const before = await driver.stat('manual/a.dump');
+    expect(await driver.stat('manual/a.dump')).toEqual(before);
+    await driver.remove('manual/a.dump');
+    await driver.publishPartial(await write('manual/a.dump', 2, 'CONTENT'));
+    expect((await driver.stat('manual/a.dump'))?.version).not.toBe(before?.version);
   });
 
   it('finds nothing where nothing is, and removes it without a word', async () => {

@@ -1,4 +1,12 @@
 /** Door of the storage feature. */
 export { openStorage } from './open-storage.ts';
 export { StorageTargets } from './storage-targets.ts';
-export type { PartialFile, StorageDriver, StorageLocation } from './storage-driver.ts';
+export { openPieces } from './open-pieces.ts';
+export type {
+  ByteRange,
+  PartialFile,
+  PieceReader,
+  StorageDriver,
+  StorageLocation,
+  StoredFile,
+} from './storage-driver.ts';

@@ -26,6 +26,8 @@ export interface StoredFile {
   readonly path: string;
   readonly sizeBytes: number;
   readonly modifiedAt: Date;
+  /** Another one where the content may be another: who has read this version need not read it again to know it. */
+  readonly version: string;
 }
 
 /** What an attempt writes before it has its final name. */
@@ -45,6 +47,18 @@ export interface StoredPartial extends PartialFile {
 export interface ByteRange {
   readonly start: number;
   readonly end?: number;
+}
+
+/** A file that is read piece by piece into buffers that are used again: no copy, nothing for the collector. */
+export interface PieceReader {
+  /** What was opened, whatever has its name meanwhile. */
+  readonly file: StoredFile;
+  /**
+   * Null behind the last. A piece is good until the next but one is asked for.
+   * @throws AppError FILE_CORRUPTION where the file ends early
+   */
+  next(): Promise<Uint8Array | null>;
+  close(): Promise<void>;
 }
 
 export interface PublishProgress {
@@ -79,6 +93,8 @@ export interface StorageDriver {
    * @throws AppError BACKUP_NOT_FOUND where nothing, a link or a folder lies under the name.
    */
   open(path: string, range?: ByteRange): Promise<Readable>;
+  /** Where the target can read into given buffers; the function `openPieces` makes the same of `open` where it can't. */
+  openPieces?(path: string, range?: ByteRange): Promise<PieceReader>;
   stat(path: string): Promise<StoredFile | null>;
   /** Everything under a final name, whoever put it there; in no particular order. */
   list(): AsyncIterable<StoredFile>;

@@ -1,9 +1,10 @@
-/** The header of a custom-format archive, versions 1.11 (PostgreSQL 8.4) to 1.16 (PostgreSQL 18). */
+/** The header of an archive or of a `toc.dat`, versions 1.11 (PostgreSQL 8.4) to 1.16 (PostgreSQL 18). */
 import { AppError } from '@holdfast/contracts/errors';
 import type { ByteCursor } from './byte-cursor.ts';
 
+/** What a plain script does not say is empty. */
 export interface ArchiveHeader {
-  /** For example "1.14". */
+  /** For example "1.14"; "plain" for a script, which has no versions. */
   readonly archiveVersion: string;
   readonly serverVersion: string;
   readonly dumpVersion: string;
@@ -17,16 +18,24 @@ export interface EntryLayout {
   readonly minorVersion: number;
   /** Of a data offset. */
   readonly offsetBytes: number;
+  readonly layout: DataLayout;
 }
 
-const customFormat = 1;
+/** Where the data of entries lies: behind the table of contents, or in files beside it (tar and directory, which call themselves tar). */
+export type DataLayout = 'custom' | 'files';
+
+const formatCodes: Readonly<Record<DataLayout, number>> = { custom: 1, files: 3 };
 const oldestMinor = 11;
 const newestMinor = 16;
 
 /** @throws NeedMoreBytes, AppError FILE_CORRUPTION, or INVALID_CONFIG for archives that Holdfast does not read */
-export function readHeader(cursor: ByteCursor): { header: ArchiveHeader; layout: EntryLayout } {
+export function readHeader(
+  cursor: ByteCursor,
+  layout: DataLayout,
+): { header: ArchiveHeader; layout: EntryLayout } {
   if (cursor.take(5).toString('latin1') !== 'PGDMP') {
-    cursor.refuse('this is not a custom-format archive of pg_dump, its first bytes are others');
+    const what = layout === 'custom' ? 'a custom-format archive' : 'a table of contents';
+    cursor.refuse(`this is not ${what} of pg_dump, its first bytes are others`);
   }
   const major = cursor.byte();
   const minorVersion = cursor.byte();
@@ -41,8 +50,8 @@ export function readHeader(cursor: ByteCursor): { header: ArchiveHeader; layout:
   const intBytes = cursor.byte();
   const offsetBytes = cursor.byte();
   const format = cursor.byte();
-  if (intBytes !== 4 || offsetBytes < 1 || offsetBytes > 8 || format !== customFormat) {
-    cursor.refuse('the header has impossible sizes, or another format than custom');
+  if (intBytes !== 4 || offsetBytes < 1 || offsetBytes > 8 || format !== formatCodes[layout]) {
+    cursor.refuse('the header has impossible sizes, or is of another format');
   }
   refuseCompression(cursor, minorVersion);
   const header = {
@@ -52,7 +61,7 @@ export function readHeader(cursor: ByteCursor): { header: ArchiveHeader; layout:
     serverVersion: cursor.string() ?? '',
     dumpVersion: cursor.string() ?? '',
   };
-  return { header, layout: { minorVersion, offsetBytes } };
+  return { header, layout: { minorVersion, offsetBytes, layout } };
 }
 
 function refuseCompression(cursor: ByteCursor, minorVersion: number): void {

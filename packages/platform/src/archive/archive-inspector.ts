@@ -4,34 +4,15 @@
  */
 import { AppError } from '@holdfast/contracts/errors';
 import type { ArchiveHeader } from './archive-header.ts';
+import { type ArchiveContents, ContentsTally, nameOf, sequencesOf, tableOf } from './contents.ts';
 import { HeadReader } from './head-reader.ts';
+import type { Inspector } from './inspector.ts';
 import { RowScanner } from './row-scanner.ts';
-import { columnsOf, sequenceValueOf, type TocEntry } from './table-of-contents.ts';
+import type { TocEntry } from './table-of-contents.ts';
 
+export type { ArchiveContents, TableContents } from './contents.ts';
 export type { ArchiveHeader } from './archive-header.ts';
 export type { TocEntry } from './table-of-contents.ts';
-
-export interface TableContents {
-  readonly schema: string;
-  readonly name: string;
-  /** As the COPY statement quotes them, for example `id, "Name"`; null for a table without columns. */
-  readonly columns: string | null;
-  readonly rows: number;
-  /** COPY text, newlines included. */
-  readonly bytes: number;
-  /** 16 hexadecimal digits. */
-  readonly digest: string;
-}
-
-export interface ArchiveContents {
-  readonly header: ArchiveHeader;
-  readonly entries: readonly TocEntry[];
-  readonly tables: readonly TableContents[];
-  readonly largeObjects: { readonly count: number; readonly bytes: number; readonly digest: string };
-  /** `value`: the arguments of setval behind the name, for example "42, true". */
-  readonly sequences: readonly { readonly schema: string; readonly name: string; readonly value: string }[];
-  readonly bytes: number;
-}
 
 type State = 'head' | 'block-head' | 'block';
 
@@ -46,19 +27,18 @@ type BlockKind = 'rows' | 'large-objects';
 /** The kind, and the entry's number with its sign. */
 const blockHeadBytes = 6;
 
-export class ArchiveInspector {
+export class ArchiveInspector implements Inspector {
   #state: State = 'head';
   #bytesRead = 0;
   #failure: unknown = null;
-  readonly #head = new HeadReader();
+  readonly #head = new HeadReader('custom');
   /** Entries whose data has not come yet, by number. */
   readonly #expected = new Map<number, TocEntry>();
   readonly #blockHead = Buffer.alloc(blockHeadBytes);
   #blockHeadRead = 0;
   #current: TocEntry | null = null;
   readonly #scanner: RowScanner;
-  readonly #tables: TableContents[] = [];
-  #objects = { count: 0, bytes: 0, digest: 0n };
+  readonly #tally = new ContentsTally();
 
   private constructor(scanner: RowScanner) {
     this.#scanner = scanner;
@@ -79,6 +59,11 @@ export class ArchiveInspector {
   /** As soon as the table of contents has been read. */
   get entries(): readonly TocEntry[] | null {
     return this.#state === 'head' ? null : this.#head.entries;
+  }
+
+  /** Where in the archive the table of contents ends, or how far it has been understood. */
+  get headBytes(): number {
+    return this.#head.offset;
   }
 
   /** `schema.table` whose rows are passing now. */
@@ -118,9 +103,9 @@ export class ArchiveInspector {
       return {
         header,
         entries,
-        tables: this.#tables,
-        largeObjects: { ...this.#objects, digest: hexDigits(this.#objects.digest) },
-        sequences: entries.flatMap(sequenceOf),
+        tables: this.#tally.tables,
+        largeObjects: this.#tally.largeObjects,
+        sequences: sequencesOf(entries),
         bytes: this.#bytesRead,
       };
     });
@@ -220,21 +205,11 @@ export class ArchiveInspector {
   }
 
   #endBlock(): void {
-    const { items, bytes, digest } = this.#scanner.result;
     const entry = this.#current as TocEntry;
     if (entry.description === 'TABLE DATA') {
-      const columns = columnsOf(entry);
-      this.#tables.push({
-        schema: entry.schema,
-        name: entry.tag,
-        columns,
-        rows: items,
-        bytes,
-        digest: hexDigits(digest),
-      });
+      this.#tally.addTable(tableOf(entry), this.#scanner.result);
     } else {
-      const sum = this.#objects;
-      this.#objects = { count: sum.count + items, bytes: sum.bytes + bytes, digest: sum.digest + digest };
+      this.#tally.addObjects(this.#scanner.result);
     }
     this.#current = null;
     this.#state = 'block-head';
@@ -257,17 +232,4 @@ export class ArchiveInspector {
   #where(): string {
     return this.#current === null ? '' : `, in the data of ${nameOf(this.#current)}`;
   }
-}
-
-function nameOf({ schema, tag }: TocEntry): string {
-  return schema === '' ? tag : `${schema}.${tag}`;
-}
-
-function hexDigits(digest: bigint): string {
-  return BigInt.asUintN(64, digest).toString(16).padStart(16, '0');
-}
-
-function sequenceOf(entry: TocEntry): { schema: string; name: string; value: string }[] {
-  const value = sequenceValueOf(entry);
-  return value === null ? [] : [{ schema: entry.schema, name: entry.tag, value }];
 }

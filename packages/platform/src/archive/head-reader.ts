@@ -1,5 +1,5 @@
 /** Reads header and table of contents as their bytes come, entry by entry, and keeps only the bytes not yet understood. */
-import type { ArchiveHeader, EntryLayout } from './archive-header.ts';
+import type { ArchiveHeader, DataLayout, EntryLayout } from './archive-header.ts';
 import { readHeader } from './archive-header.ts';
 import { ByteCursor, NeedMoreBytes } from './byte-cursor.ts';
 import { readEntry, type TocEntry } from './table-of-contents.ts';
@@ -15,10 +15,17 @@ export class HeadReader {
   #layout: EntryLayout | null = null;
   #entryCount: number | null = null;
   /** In the archive: where the bytes not yet understood begin. */
-  #offset = 0;
+  #offset: number;
   #pending: Buffer[] = [];
   #pendingBytes = 0;
   #tryAtBytes = 0;
+  readonly #dataLayout: DataLayout;
+
+  /** `startOffset`: where in the archive the header begins. */
+  constructor(layout: DataLayout, startOffset = 0) {
+    this.#dataLayout = layout;
+    this.#offset = startOffset;
+  }
 
   /** Where the bytes that `read` gave back stand in the archive. */
   get offset(): number {
@@ -75,7 +82,7 @@ export class HeadReader {
 
   #readItem(cursor: ByteCursor): void {
     if (this.#layout === null) {
-      ({ header: this.header, layout: this.#layout } = readHeader(cursor));
+      ({ header: this.header, layout: this.#layout } = readHeader(cursor, this.#dataLayout));
     } else if (this.#entryCount === null) {
       const count = cursor.int();
       if (count < 0 || count > maxEntries) {

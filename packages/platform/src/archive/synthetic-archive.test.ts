@@ -1,4 +1,5 @@
 /** Archives made byte by byte, for the tests beside this file; nothing is tested here. */
+import type { DataLayout } from './archive-header.ts';
 import { type ArchiveContents, ArchiveInspector } from './archive-inspector.ts';
 
 export const int = (value: number): Buffer => {
@@ -18,9 +19,11 @@ export interface Entry {
   readonly definition?: string;
   readonly copyStatement?: string;
   readonly dependencies?: readonly string[];
+  /** In the formats tar and directory. */
+  readonly fileName?: string;
 }
 
-export function head(entries: readonly Entry[], minor = 14): Buffer {
+export function head(entries: readonly Entry[], minor = 14, layout: DataLayout = 'custom'): Buffer {
   const compression = minor >= 15 ? Buffer.from([0]) : int(0);
   const date = [5, 4, 3, 2, 0, 125, 0].map(int);
   const toc = entries.map(({ id, tag, description, hasData = false, definition = '', ...rest }) =>
@@ -43,12 +46,12 @@ export function head(entries: readonly Entry[], minor = 14): Buffer {
       text('false'),
       ...(rest.dependencies ?? ['7']).map(text),
       text(null),
-      Buffer.from([1, 0, 0, 0, 0, 0, 0, 0, 0]),
+      layout === 'files' ? text(rest.fileName ?? '') : Buffer.from([1, 0, 0, 0, 0, 0, 0, 0, 0]),
     ]),
   );
   return Buffer.concat([
     Buffer.from('PGDMP'),
-    Buffer.from([1, minor, 0, 4, 8, 1]),
+    Buffer.from([1, minor, 0, 4, 8, layout === 'files' ? 3 : 1]),
     compression,
     ...date,
     text('db'),

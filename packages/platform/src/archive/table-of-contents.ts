@@ -20,10 +20,12 @@ export interface TocEntry {
   /** Of the catalogue table that the object stands in. */
   readonly tableOid: string;
   readonly objectOid: string;
+  /** Of its data, in the formats tar and directory; empty elsewhere. */
+  readonly fileName: string;
 }
 
 /** @throws NeedMoreBytes, AppError FILE_CORRUPTION */
-export function readEntry(cursor: ByteCursor, { minorVersion, offsetBytes }: EntryLayout): TocEntry {
+export function readEntry(cursor: ByteCursor, { minorVersion, offsetBytes, layout }: EntryLayout): TocEntry {
   const dumpId = cursor.int();
   if (dumpId <= 0) {
     cursor.refuse(`an entry of the table of contents has the number ${dumpId}`);
@@ -48,7 +50,10 @@ export function readEntry(cursor: ByteCursor, { minorVersion, offsetBytes }: Ent
   const owner = text(cursor);
   text(cursor); // "false": with oids.
   const dependencies = readDependencies(cursor);
-  cursor.take(1 + offsetBytes); // Where the data lies; unknown in an archive written to a pipe.
+  const fileName = layout === 'files' ? text(cursor) : '';
+  if (layout === 'custom') {
+    cursor.take(1 + offsetBytes); // Where the data lies; unknown in an archive written to a pipe.
+  }
   return {
     dumpId,
     tag,
@@ -62,6 +67,7 @@ export function readEntry(cursor: ByteCursor, { minorVersion, offsetBytes }: Ent
     hasData,
     tableOid,
     objectOid,
+    fileName,
   };
 }
 
@@ -79,14 +85,6 @@ function readDependencies(cursor: ByteCursor): number[] {
 
 function text(cursor: ByteCursor): string {
   return cursor.string() ?? '';
-}
-
-const identifier = '(?:"(?:[^"]|"")+"|[^\\s".()]+)';
-const copyPattern = new RegExp(`^COPY ${identifier}(?:\\.${identifier})? \\((.*)\\) FROM stdin;\\s*$`, 's');
-
-/** As the COPY statement quotes them; null where it names none, since the table has none. */
-export function columnsOf({ copyStatement }: TocEntry): string | null {
-  return copyPattern.exec(copyStatement)?.[1] ?? null;
 }
 
 /** The arguments of setval behind the sequence's name, for example "42, true"; null for what is no value of a sequence. */

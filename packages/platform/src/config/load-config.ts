@@ -2,16 +2,21 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseEnv } from 'node:util';
+import { ageRecipientPattern } from '@holdfast/contracts/backups';
 import { AppError } from '@holdfast/contracts/errors';
 import { Value } from '@sinclair/typebox/value';
 import { Variables } from './variables.ts';
 
 export interface Config
-  extends Omit<Variables, 'HOLDFAST_STORAGE' | 'HOLDFAST_SCRATCH_DIR' | 'HOLDFAST_PG_BIN_DIRS'> {
+  extends Omit<
+    Variables,
+    'HOLDFAST_STORAGE' | 'HOLDFAST_SCRATCH_DIR' | 'HOLDFAST_PG_BIN_DIRS' | 'HOLDFAST_ENCRYPTION_RECIPIENTS'
+  > {
   /** An absolute folder or a URL. */
   readonly storage: string;
   readonly scratchDir: string;
   readonly pgBinDirs: readonly string[];
+  readonly encryptionRecipients: readonly string[];
 }
 
 type Environment = Record<string, string | undefined>;
@@ -46,6 +51,7 @@ export function loadConfig(environment: Environment = readEnvironment()): Config
       name in given ? `${name}: ${error.message}` : `${name} is missing: ${error.schema.description ?? ''}`,
     );
   }
+  faults.push(...findWrongRecipients(given['HOLDFAST_ENCRYPTION_RECIPIENTS']));
   if (faults.length > 0) {
     throw new AppError(
       'INVALID_CONFIG',
@@ -53,6 +59,17 @@ export function loadConfig(environment: Environment = readEnvironment()): Config
     );
   }
   return complete(Value.Decode(Variables, candidate));
+}
+
+function listOf(text: string | undefined): string[] {
+  return (text ?? '').split(/[\s,]+/).filter(Boolean);
+}
+
+function findWrongRecipients(text: unknown): string[] {
+  return typeof text === 'string' &&
+    listOf(text).some((recipient) => !new RegExp(ageRecipientPattern).test(recipient))
+    ? ['HOLDFAST_ENCRYPTION_RECIPIENTS: holds something that is not an age recipient ("age1…")']
+    : [];
 }
 
 function readVariable(name: string, environment: Environment, faults: string[]): string | undefined {
@@ -72,13 +89,20 @@ function readVariable(name: string, environment: Environment, faults: string[]):
 }
 
 function complete(variables: Variables): Config {
-  const { HOLDFAST_STORAGE, HOLDFAST_SCRATCH_DIR, HOLDFAST_PG_BIN_DIRS, ...rest } = variables;
+  const {
+    HOLDFAST_STORAGE,
+    HOLDFAST_SCRATCH_DIR,
+    HOLDFAST_PG_BIN_DIRS,
+    HOLDFAST_ENCRYPTION_RECIPIENTS,
+    ...rest
+  } = variables;
   return {
     ...rest,
     storage: /^\w+:\/\//.test(HOLDFAST_STORAGE ?? '')
       ? (HOLDFAST_STORAGE as string)
       : path.resolve(HOLDFAST_STORAGE ?? path.join(rest.HOLDFAST_DATA_DIR, 'backups')),
     scratchDir: path.resolve(HOLDFAST_SCRATCH_DIR ?? path.join(rest.HOLDFAST_DATA_DIR, 'scratch')),
+    encryptionRecipients: listOf(HOLDFAST_ENCRYPTION_RECIPIENTS),
     pgBinDirs: (HOLDFAST_PG_BIN_DIRS ?? '').split(':').filter(Boolean),
   };
 }

@@ -51,6 +51,19 @@ export const Variables = Type.Object({
     minLength: 32,
     description: 'At least 32 characters; wraps stored credentials, signs tokens and manifests',
   }),
+  HOLDFAST_ENCRYPTION_RECIPIENTS: Type.Optional(
+    Type.String({
+      description:
+        'age recipients ("age1…"), separated by spaces or commas: new backups are encrypted for all of them unless the request says otherwise',
+    }),
+  ),
+  HOLDFAST_ENCRYPTION_IDENTITY: Type.Optional(
+    Type.String({
+      pattern: 'AGE-SECRET-KEY-1',
+      description:
+        'age identities, one a line, which open encrypted backups; needed only by workers that restore, verify or drill',
+    }),
+  ),
   HOLDFAST_ADMIN_EMAIL: Type.String({
     default: 'admin@localhost',
     minLength: 3,

@@ -10,7 +10,7 @@ export interface Programs {
   readonly redisServer: string;
 }
 
-const packages = ['postgresql', 'redis-server', 'zstd', 'pigz'] as const;
+const packages = ['postgresql', 'redis-server', 'zstd', 'pigz', 'age'] as const;
 
 /** Null where any is missing. */
 export async function findPrograms(): Promise<Programs | null> {
@@ -18,7 +18,8 @@ export async function findPrograms(): Promise<Programs | null> {
   const redisServer = await findOnPath('redis-server');
   const zstd = await findOnPath('zstd');
   const gzip = (await findOnPath('pigz')) ?? (await findOnPath('gzip'));
-  return postgresBinDir === null || redisServer === null || zstd === null || gzip === null
+  const age = await findOnPath('age');
+  return postgresBinDir === null || redisServer === null || zstd === null || gzip === null || age === null
     ? null
     : { postgresBinDir, redisServer };
 }
@@ -69,7 +70,7 @@ export async function ensurePrograms(onInstall: (message: string) => void): Prom
 function missingPrograms(cause: unknown): AppError {
   return new AppError(
     'INVALID_CONFIG',
-    'PostgreSQL (server and client), Redis, zstd or gzip is missing and could not be installed.',
+    'PostgreSQL (server and client), Redis, zstd, gzip or age is missing and could not be installed.',
     {
       remediation: `Install them and start again, for example: sudo apt-get install ${packages.join(' ')}`,
       cause,

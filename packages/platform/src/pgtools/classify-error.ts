@@ -5,6 +5,8 @@ interface Rule {
   readonly pattern: RegExp;
   readonly code: ErrorCode;
   readonly transient?: boolean;
+  /** Of this tool alone. */
+  readonly tool?: string;
 }
 
 /** First match wins. The patterns are of libpq, the server and the tools with LC_ALL=C. */
@@ -28,6 +30,13 @@ const rules: readonly Rule[] = [
       /could not connect|connection to server .* failed|could not translate host name|connection refused|timeout expired|too many (clients|connections)|remaining connection slots|the database system is (starting up|shutting down|in recovery mode)|server closed the connection unexpectedly|terminating connection|lost synchronization|connection reset|SSL SYSCALL|no connection to the server|canceling statement due to conflict with recovery/i,
     code: 'CONNECTION_FAILED',
   },
+  {
+    // A table was dropped between reading the catalogue and locking it: the next snapshot does not see it.
+    pattern: /relation ".*" does not exist|could not open relation with OID|cache lookup failed/i,
+    code: 'TOOL_FAILED',
+    transient: true,
+    tool: 'pg_dump',
+  },
   { pattern: /no matching (tables|schemas) were found|no such (table|schema)/i, code: 'INVALID_CONFIG' },
   {
     pattern:
@@ -46,7 +55,7 @@ export function classifyToolFailure(
   fallback: ErrorCode = 'TOOL_FAILED',
 ): AppError {
   const said = stderr.trim().slice(-maxDetailLength);
-  const rule = rules.find((candidate) => candidate.pattern.test(said));
+  const rule = rules.find((candidate) => (candidate.tool ?? tool) === tool && candidate.pattern.test(said));
   const detail = `${tool} ${outcome}${said === '' ? ' and said nothing' : `: ${said}`}`;
   return new AppError(
     rule?.code ?? fallback,

@@ -8,16 +8,20 @@ import { runCommand } from '../process/run-command.ts';
 export interface ClientPrograms {
   readonly pgDump: string;
   readonly pgRestore: string;
+  /** Comes with the two others; needed only for scripts. */
+  readonly psql: string;
   /** As printed, for example "15.18". */
   readonly version: string;
   readonly majorVersion: number;
+  /** Of a folder that somebody named, rather than of the usual ones. */
+  readonly isConfigured: boolean;
 }
 
-/** Every usable pair of pg_dump and pg_restore, newest first. `extraDirs` come before the usual folders. */
-export async function findClientPrograms(extraDirs: readonly string[]): Promise<ClientPrograms[]> {
+/** Every usable pair of pg_dump and pg_restore, newest first. `configuredDirs` come before the usual folders. */
+export async function findClientPrograms(configuredDirs: readonly string[]): Promise<ClientPrograms[]> {
   const found: ClientPrograms[] = [];
-  for (const dir of new Set([...extraDirs, ...(await usualDirs())])) {
-    const programs = await inspectDir(dir);
+  for (const dir of new Set([...configuredDirs, ...(await usualDirs())])) {
+    const programs = await inspectDir(dir, configuredDirs.includes(dir));
     if (programs && !found.some((other) => other.version === programs.version)) {
       found.push(programs);
     }
@@ -26,22 +30,30 @@ export async function findClientPrograms(extraDirs: readonly string[]): Promise<
 }
 
 /**
- * The newest client; it must not be older than the server.
+ * Never older than the server, since pg_dump refuses that. Of those that remain: one of a configured folder before the usual ones, then
+ * the server's own major version before newer ones, then the newest. A newer major is the last resort because what its pg_dump writes can't
+ * be read by the server's own pg_restore, and its pg_restore sends settings (transaction_timeout) that an older server refuses.
  * @throws AppError VERSION_MISMATCH naming both versions and what to install.
  */
 export function chooseClient(clients: readonly ClientPrograms[], serverVersion: string): ClientPrograms {
   const serverMajor = Number.parseInt(serverVersion, 10);
-  const newest = clients[0];
-  if (newest === undefined || newest.majorVersion < serverMajor) {
+  const suitable = clients.filter((client) => client.majorVersion >= serverMajor);
+  const [best] = suitable.sort(
+    (a, b) =>
+      Number(b.isConfigured) - Number(a.isConfigured) ||
+      a.majorVersion - b.majorVersion ||
+      compareVersions(b.version, a.version),
+  );
+  if (best === undefined) {
     throw new AppError(
       'VERSION_MISMATCH',
-      `The server runs PostgreSQL ${serverVersion}; the newest pg_dump here is ${newest?.version ?? 'missing'}.`,
+      `The server runs PostgreSQL ${serverVersion}; the newest pg_dump here is ${clients[0]?.version ?? 'missing'}.`,
       {
-        remediation: `Install postgresql-client-${serverMajor} on the workers, or name its folder in HOLDFAST_PG_BIN_DIRS.`,
+        remediation: `Install postgresql-client-${serverMajor} on the workers (distributions without it: https://wiki.postgresql.org/wiki/Apt), or name its folder in HOLDFAST_PG_BIN_DIRS.`,
       },
     );
   }
-  return newest;
+  return best;
 }
 
 async function usualDirs(): Promise<string[]> {
@@ -50,7 +62,7 @@ async function usualDirs(): Promise<string[]> {
   return [...versions.map((version) => path.join(root, version, 'bin')), '/usr/local/bin', '/usr/bin'];
 }
 
-async function inspectDir(dir: string): Promise<ClientPrograms | null> {
+async function inspectDir(dir: string, isConfigured: boolean): Promise<ClientPrograms | null> {
   const pgDump = path.join(dir, 'pg_dump');
   const pgRestore = path.join(dir, 'pg_restore');
   try {
@@ -63,7 +75,14 @@ async function inspectDir(dir: string): Promise<ClientPrograms | null> {
     const version = /(\d+(?:\.\d+)*)/.exec(printed)?.[1];
     return version === undefined
       ? null
-      : { pgDump, pgRestore, version, majorVersion: Number.parseInt(version, 10) };
+      : {
+          pgDump,
+          pgRestore,
+          psql: path.join(dir, 'psql'),
+          version,
+          majorVersion: Number.parseInt(version, 10),
+          isConfigured,
+        };
   } catch {
     return null; // Not a usable pair; another folder may have one.
   }

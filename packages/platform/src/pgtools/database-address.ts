@@ -1,4 +1,5 @@
 /** Where a database is and as whom to connect; how it reaches programs (environment) and the driver (config). */
+import type { ConnectionOptions } from 'node:tls';
 import { AppError } from '@holdfast/contracts/errors';
 import type { ClientConfig } from 'pg';
 
@@ -12,6 +13,8 @@ export interface DatabaseAddress {
   readonly user: string;
   readonly password: string | null;
   readonly sslMode: SslMode;
+  /** File of certificate authorities for verify-ca and verify-full; null: those that the programs trust by themselves. */
+  readonly sslRootCert: string | null;
 }
 
 /** @throws AppError INVALID_CONFIG; its message never repeats the URL. */
@@ -41,6 +44,7 @@ export function parseDatabaseUrl(text: string): DatabaseAddress {
     user: decodeURIComponent(url.username),
     password: url.password === '' ? null : decodeURIComponent(url.password),
     sslMode,
+    sslRootCert: url.searchParams.get('sslrootcert'),
   };
 }
 
@@ -63,14 +67,32 @@ export function libpqEnvironment(address: DatabaseAddress, options: ConnectOptio
     ...(address.password === null ? {} : { PGPASSWORD: address.password }),
     PGPASSFILE: '/dev/null',
     PGSSLMODE: address.sslMode,
+    ...(address.sslRootCert === null ? {} : { PGSSLROOTCERT: address.sslRootCert }),
     PGAPPNAME: options.applicationName,
     PGCONNECT_TIMEOUT: String(Math.max(2, Math.ceil(options.connectTimeoutMs / 1000))),
   };
 }
 
-/** `prefer` and `allow` try TLS first in libpq; the driver can't fall back, so they connect as the server allows. */
-export function driverConfig(address: DatabaseAddress, options: ConnectOptions): ClientConfig {
-  const verify = address.sslMode === 'verify-ca' || address.sslMode === 'verify-full';
+/** How the driver should connect this time: as libpq would, which may take two tries. */
+export type TlsAttempt = 'plain' | 'tls';
+
+/** libpq's order: `prefer` falls back to plain, `allow` goes over to TLS. */
+export const tlsAttempts: Readonly<Record<SslMode, readonly TlsAttempt[]>> = {
+  disable: ['plain'],
+  allow: ['plain', 'tls'],
+  prefer: ['tls', 'plain'],
+  require: ['tls'],
+  'verify-ca': ['tls'],
+  'verify-full': ['tls'],
+};
+
+export interface DriverOptions extends ConnectOptions {
+  readonly attempt: TlsAttempt;
+  /** What lies in `sslRootCert`. */
+  readonly authorities?: string;
+}
+
+export function driverConfig(address: DatabaseAddress, options: DriverOptions): ClientConfig {
   const config: ClientConfig = {
     host: address.host,
     port: address.port,
@@ -79,7 +101,17 @@ export function driverConfig(address: DatabaseAddress, options: ConnectOptions):
     application_name: options.applicationName,
     connectionTimeoutMillis: options.connectTimeoutMs,
     keepAlive: true,
-    ssl: verify || address.sslMode === 'require' ? { rejectUnauthorized: verify } : false,
+    ssl: options.attempt === 'plain' ? false : tlsOptions(address, options.authorities),
   };
   return address.password === null ? config : { ...config, password: address.password };
+}
+
+/** `require` encrypts and trusts anybody; `verify-ca` wants a known authority; `verify-full` the host's own name too. */
+function tlsOptions({ sslMode }: DatabaseAddress, authorities: string | undefined): ConnectionOptions {
+  const isVerified = sslMode === 'verify-ca' || sslMode === 'verify-full';
+  return {
+    rejectUnauthorized: isVerified,
+    ...(authorities === undefined ? {} : { ca: authorities }),
+    ...(sslMode === 'verify-ca' ? { checkServerIdentity: () => undefined } : {}),
+  };
 }

@@ -1,7 +1,16 @@
 /** One connection to a database that Holdfast works on, with errors of the catalogue. */
+import { readFile } from 'node:fs/promises';
+import { AppError } from '@holdfast/contracts/errors';
 import { Client, type QueryResultRow } from 'pg';
+import { systemClock } from '../clock.ts';
 import { classifyDriverError } from './classify-error.ts';
-import { type ConnectOptions, type DatabaseAddress, driverConfig } from './database-address.ts';
+import {
+  type ConnectOptions,
+  type DatabaseAddress,
+  driverConfig,
+  type TlsAttempt,
+  tlsAttempts,
+} from './database-address.ts';
 
 export class DatabaseSession {
   readonly #client: Client;
@@ -9,23 +18,18 @@ export class DatabaseSession {
 
   private constructor(client: Client) {
     this.#client = client;
-    // A connection that breaks between two queries is reported by the next one.
-    client.on('error', () => undefined);
   }
 
-  /** @throws AppError CONNECTION_FAILED and others of classifyDriverError. */
+  /** @throws AppError CONNECTION_FAILED and others of classifyDriverError; INVALID_CONFIG for a certificate file that can't be read. */
   static async open(address: DatabaseAddress, options: ConnectOptions): Promise<DatabaseSession> {
-    const client = new Client(driverConfig(address, options));
-    const session = new DatabaseSession(client);
     try {
-      await client.connect();
+      return new DatabaseSession(await connect(address, options));
     } catch (error) {
       throw classifyDriverError(
         error,
         `Connecting to database "${address.database}" on ${address.host}:${address.port} failed`,
       );
     }
-    return session;
   }
 
   async query<Row extends QueryResultRow>(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
@@ -51,6 +55,62 @@ export class DatabaseSession {
       // The server may be gone already; there is nothing left to say to it.
       await this.#client.end().catch(() => undefined);
     }
+  }
+}
+
+/** Tries what the address' sslMode allows, one after the other, within the one time limit. */
+async function connect(address: DatabaseAddress, options: ConnectOptions): Promise<Client> {
+  const attempts = tlsAttempts[address.sslMode];
+  const authorities = attempts.includes('tls') ? await readAuthorities(address) : undefined;
+  const startedMs = systemClock.monotonicMs();
+  for (const [index, attempt] of attempts.entries()) {
+    const leftMs = options.connectTimeoutMs - (systemClock.monotonicMs() - startedMs);
+    const client = new Client(
+      driverConfig(address, {
+        ...options,
+        connectTimeoutMs: Math.max(1, Math.round(leftMs)),
+        attempt,
+        ...(authorities === undefined ? {} : { authorities }),
+      }),
+    );
+    // A connection that breaks between two queries is reported by the next one.
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      return client;
+    } catch (error) {
+      // A client that did not connect may still hold a socket.
+      await client.end().catch(() => undefined);
+      const isOutOfTime = systemClock.monotonicMs() - startedMs >= options.connectTimeoutMs;
+      if (index === attempts.length - 1 || isOutOfTime || !mayHelpOtherwise(error, attempt)) {
+        throw error;
+      }
+    }
+  }
+  throw new Error('an sslMode without an attempt');
+}
+
+/** After TLS: a server without it, a handshake that failed, or a pg_hba.conf that wants it otherwise. After plain: the latter. */
+function mayHelpOtherwise(error: unknown, attempt: TlsAttempt): boolean {
+  const { code = '' } = error as { code?: string };
+  const isRefusedByRules = code === '28000';
+  const isSocketFailure =
+    /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOENT|EACCES)$/.test(code);
+  const isServerAnswer = /^[0-9A-Z]{5}$/.test(code);
+  return isRefusedByRules || (attempt === 'tls' && !isSocketFailure && !isServerAnswer);
+}
+
+async function readAuthorities({ sslRootCert }: DatabaseAddress): Promise<string | undefined> {
+  if (sslRootCert === null) {
+    return undefined;
+  }
+  try {
+    return await readFile(sslRootCert, 'utf8');
+  } catch (error) {
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
+    throw new AppError('INVALID_CONFIG', `The certificate file ${sslRootCert} cannot be read (${code}).`, {
+      cause: error,
+    });
   }
 }
 

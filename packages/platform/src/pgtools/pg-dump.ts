@@ -1,4 +1,5 @@
-/** pg_dump as one operation of ours runs it: custom format, uncompressed, since compressing happens outside it. */
+/** pg_dump as one operation of ours runs it: uncompressed, since compressing happens outside it. */
+import type { BackupFormat } from '@holdfast/contracts/backups';
 import type { ClientPrograms } from './client-programs.ts';
 import { type ConnectOptions, type DatabaseAddress, libpqEnvironment } from './database-address.ts';
 import type { ToolCommand } from '../process/run-tool.ts';
@@ -15,8 +16,15 @@ export interface DumpSelection {
   readonly tables?: readonly QualifiedName[];
   readonly schemas?: readonly string[];
   readonly excludedTables?: readonly QualifiedName[];
+  /** Definition without rows. */
+  readonly excludedTableData?: readonly QualifiedName[];
   readonly section?: 'pre-data';
 }
+
+/** To standard output; a directory, which several jobs write at once, into a folder that must not exist yet. */
+export type DumpOutput =
+  | { readonly format: Exclude<BackupFormat, 'directory'> }
+  | { readonly format: 'directory'; readonly folder: string; readonly jobs: number };
 
 export interface PgDumpOptions {
   readonly client: ClientPrograms;
@@ -26,6 +34,8 @@ export interface PgDumpOptions {
   readonly lockWaitTimeoutMs: number;
   /** Of pg_export_snapshot(), so that the dump sees what the manifest's queries saw. */
   readonly snapshot?: string;
+  /** Default: custom. */
+  readonly output?: DumpOutput;
 }
 
 export function pgDumpCommand(options: PgDumpOptions): ToolCommand {
@@ -34,8 +44,9 @@ export function pgDumpCommand(options: PgDumpOptions): ToolCommand {
     args: pgDumpArguments(options),
     env: libpqEnvironment(options.address, options.connect),
     stdin: 'ignore',
-    stdout: 'pipe',
-    outputBufferBytes: 256 * 1024,
+    ...(options.output?.format === 'directory'
+      ? { stdout: 'ignore' }
+      : { stdout: 'pipe', outputBufferBytes: 256 * 1024 }),
   };
 }
 
@@ -43,9 +54,14 @@ export function pgDumpArguments({
   selection,
   lockWaitTimeoutMs,
   snapshot,
-}: Pick<PgDumpOptions, 'selection' | 'lockWaitTimeoutMs' | 'snapshot'>): string[] {
+  output = { format: 'custom' },
+}: Pick<PgDumpOptions, 'selection' | 'lockWaitTimeoutMs' | 'snapshot' | 'output'>): string[] {
   return [
-    '--format=custom',
+    `--format=${output.format}`,
+    // Not synced: the folder is read once and removed.
+    ...(output.format === 'directory'
+      ? [`--file=${output.folder}`, `--jobs=${output.jobs}`, '--no-sync']
+      : []),
     '--compress=0',
     '--no-password',
     `--lock-wait-timeout=${lockWaitTimeoutMs}`,
@@ -53,10 +69,15 @@ export function pgDumpArguments({
     ...(selection.isSchemaOnly ? ['--schema-only'] : []),
     ...(selection.isDataOnly ? ['--data-only'] : []),
     ...(selection.section === undefined ? [] : [`--section=${selection.section}`]),
+    // Names were looked up in this very snapshot: one that matches nothing must not pass as an empty backup.
+    ...((selection.tables ?? []).length + (selection.schemas ?? []).length > 0 ? ['--strict-names'] : []),
     ...(selection.tables ?? []).map(({ schema, name }) => `--table=${literalPattern(schema, name)}`),
     ...(selection.schemas ?? []).map((schema) => `--schema=${literalPattern(schema)}`),
     ...(selection.excludedTables ?? []).map(
       ({ schema, name }) => `--exclude-table=${literalPattern(schema, name)}`,
+    ),
+    ...(selection.excludedTableData ?? []).map(
+      ({ schema, name }) => `--exclude-table-data=${literalPattern(schema, name)}`,
     ),
   ];
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { chooseClient } from './client-programs.ts';
 import { classifyToolFailure } from './classify-error.ts';
 import { libpqEnvironment, parseDatabaseUrl } from './database-address.ts';
 import { pgDumpArguments } from './pg-dump.ts';
+import { restrictKey } from './psql.ts';
 
 describe('pg_dump', () => {
   it('is called with names that can be neither options nor patterns', () => {
@@ -14,6 +14,7 @@ describe('pg_dump', () => {
         tables: [{ schema: 'public', name: '--file=/etc/passwd' }],
         schemas: ['*'],
         excludedTables: [{ schema: 's', name: 'a"b' }],
+        excludedTableData: [{ schema: 'log', name: 'big' }],
       },
     });
     expect(args).toEqual([
@@ -23,10 +24,21 @@ describe('pg_dump', () => {
       '--lock-wait-timeout=5000',
       '--snapshot=0-1-1',
       '--schema-only',
+      '--strict-names',
       '--table="public"."--file=/etc/passwd"',
       '--schema="*"',
       '--exclude-table="s"."a""b"',
+      '--exclude-table-data="log"."big"',
     ]);
+  });
+
+  it('writes a directory by several jobs, and everything else to standard output', () => {
+    const given = { lockWaitTimeoutMs: 5_000, selection: {} };
+    const start = ['--compress=0', '--no-password', '--lock-wait-timeout=5000'];
+    expect(pgDumpArguments({ ...given, output: { format: 'plain' } })).toEqual(['--format=plain', ...start]);
+    expect(
+      pgDumpArguments({ ...given, output: { format: 'directory', folder: '/scratch/x', jobs: 4 } }),
+    ).toEqual(['--format=directory', '--file=/scratch/x', '--jobs=4', '--no-sync', ...start]);
   });
 
   it('gets the connection by its environment, and nothing of ours besides', () => {
@@ -61,22 +73,24 @@ describe('pg_dump', () => {
     },
   );
 
-  it('is the newest there is, and never older than the server', () => {
-    const client = (version: string) => ({
-      version,
-      majorVersion: Number.parseInt(version, 10),
+  it.each([
+    ['15.13', false],
+    ['15.14', true],
+    ['12.22', false],
+    ['17.6', true],
+    ['17.5', false],
+    ['18.0', true],
+    ['18', true],
+  ])('of version %s can lock psql: %s', (version, isLockable) => {
+    const client = {
       pgDump: 'd',
       pgRestore: 'r',
-    });
-    expect(chooseClient([client('17.2'), client('15.9')], '15.3').version).toBe('17.2');
-    expect(() => chooseClient([client('15.9')], '16.1 (Debian)')).toThrow(
-      expect.objectContaining({
-        code: 'VERSION_MISMATCH',
-        message: expect.stringContaining('15.9'),
-        remediation: expect.stringContaining('postgresql-client-16'),
-      }),
-    );
-    expect(() => chooseClient([], '16.1')).toThrow(expect.objectContaining({ code: 'VERSION_MISMATCH' }));
+      psql: 'p',
+      version,
+      majorVersion: Number.parseInt(version, 10),
+      isConfigured: false,
+    };
+    expect(restrictKey(client) !== null).toBe(isLockable);
   });
 });
 
@@ -96,6 +110,7 @@ describe('classifyToolFailure', () => {
     ['ERROR:  canceling statement due to lock timeout', 'LOCKED', true],
     ['could not write: No space left on device', 'INSUFFICIENT_SPACE', false],
     ['aborting because of server version mismatch', 'VERSION_MISMATCH', false],
+    ['ERROR:  relation "public.dropped_meanwhile" does not exist', 'TOOL_FAILED', true],
     ['something new', 'TOOL_FAILED', false],
   ])('"%s" is %s', (stderr, code, transient) => {
     expect(classifyToolFailure('pg_dump', 'exited with status 1', stderr)).toMatchObject({ code, transient });

@@ -14,34 +14,55 @@ export interface PgRestoreOptions {
   readonly listFile?: string;
   /** False only where what can't be restored may be missing: pg_restore then exits 1 and goes on. */
   readonly isExitOnError?: boolean;
+  /** On standard input, unless it is a folder. Default: custom. */
+  readonly input?: RestoreInput;
 }
 
-/** The archive goes to standard input. */
+export type RestoreInput =
+  | { readonly format: 'custom' | 'tar' }
+  | { readonly format: 'directory'; readonly folder: string; readonly jobs: number };
+
 export function pgRestoreCommand(options: PgRestoreOptions): ToolCommand {
-  const { client, address, connect } = options;
+  const { client, address, connect, input = { format: 'custom' } } = options;
   return {
     program: client.pgRestore,
     args: [
-      '--format=custom',
+      `--format=${input.format}`,
       ...(options.isExitOnError === false ? [] : ['--exit-on-error']),
       '--no-password',
       `--dbname=${address.database}`,
       ...(options.withOwners ? [] : ['--no-owner', '--no-privileges']),
       ...(options.listFile === undefined ? [] : [`--use-list=${options.listFile}`]),
+      ...(input.format === 'directory' ? [`--jobs=${input.jobs}`, input.folder] : []),
     ],
     env: libpqEnvironment(address, connect),
-    stdin: 'pipe',
+    stdin: input.format === 'directory' ? 'ignore' : 'pipe',
     stdout: 'ignore',
   };
 }
 
-/** Lists the table of contents of the archive on standard input; reads no more of it than that. */
-export async function startPgRestoreList(client: ClientPrograms): Promise<RunningTool> {
+/** Lists the table of contents of the archive on standard input, or of a folder; reads no more of it than that. */
+export async function startPgRestoreList(
+  client: ClientPrograms,
+  input: { readonly format: 'custom' | 'tar' } | { readonly format: 'directory'; readonly folder: string },
+): Promise<RunningTool> {
+  const isFolder = input.format === 'directory';
   return await runTool({
     program: client.pgRestore,
-    args: ['--format=custom', '--list'],
+    args: [`--format=${input.format}`, '--list', ...(isFolder ? [input.folder] : [])],
     env: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8' },
-    stdin: 'pipe',
+    stdin: isFolder ? 'ignore' : 'pipe',
     stdout: 'pipe',
   });
+}
+
+/** Reads the archive on standard input to the end of its last data block, and keeps nothing of it. */
+export function pgRestoreReadCommand(client: ClientPrograms, format: 'custom' | 'tar'): ToolCommand {
+  return {
+    program: client.pgRestore,
+    args: [`--format=${format}`, '--file=/dev/null'],
+    env: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8' },
+    stdin: 'pipe',
+    stdout: 'ignore',
+  };
 }

@@ -44,3 +44,30 @@ export async function blockersOf(session: DatabaseSession, applicationName: stri
   );
   return rows.map((row) => row.description);
 }
+
+export interface BlockedSession {
+  readonly pid: number;
+  /** Who it is and what it waits for. */
+  readonly description: string;
+}
+
+/** Sessions of others in this database that wait for a lock on a table which a backend with this application_name holds. */
+export async function sessionsBlockedBy(
+  session: DatabaseSession,
+  applicationName: string,
+): Promise<BlockedSession[]> {
+  // pg_blocking_pids alone also names those who only stand before them in the queue: the lock itself must be ours.
+  return await session.query<{ pid: number; description: string }>(
+    `SELECT DISTINCT ON (waiting.pid) waiting.pid,
+       format('process %s (user %s, application "%s") waits for %s on %s',
+         waiting.pid, waiting.usename, waiting.application_name, wanted.mode, wanted.relation::regclass) AS description
+     FROM pg_locks wanted
+     JOIN pg_locks held ON held.database = wanted.database AND held.relation = wanted.relation AND held.locktype = 'relation' AND held.granted
+     JOIN pg_stat_activity ours ON ours.pid = held.pid AND ours.application_name = $1
+     JOIN pg_stat_activity waiting ON waiting.pid = wanted.pid AND waiting.application_name IS DISTINCT FROM $1
+     WHERE wanted.locktype = 'relation' AND NOT wanted.granted AND held.pid = ANY (pg_blocking_pids(wanted.pid))
+       AND wanted.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+     ORDER BY waiting.pid`,
+    [applicationName],
+  );
+}

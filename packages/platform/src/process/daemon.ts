@@ -107,13 +107,17 @@ async function readRecord(pidFile: string): Promise<PidRecord | null> {
   }
 }
 
-/** Null where the process does not exist or is a zombie, which nobody can stop any more. */
+/**
+ * Null where the process does not exist or is a zombie, which nobody can stop any more. A zombie whose other threads still run
+ * is alive: they hold its sockets, and who took it for gone found its port in use.
+ */
 async function readStartTime(pid: number): Promise<string | null> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
     // The name in parentheses may hold spaces; what follows it may not.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? null : (fields[19] ?? null);
+    const [state, threads, startTime] = [fields[0], Number(fields[17]), fields[19]];
+    return state === 'Z' && threads <= 1 ? null : (startTime ?? null);
   } catch {
     return null;
   }

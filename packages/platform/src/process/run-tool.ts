@@ -1,7 +1,10 @@
 /** Starts a program in a process group of its own and ends all of it; the only spawn of short-lived tools. */
 import { type ChildProcess, type IOType, spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
+import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { AppError } from '@holdfast/contracts/errors';
+import { openSecretFile } from './secret-file.ts';
 
 export interface ToolCommand {
   /** Absolute path of the program. */
@@ -12,11 +15,15 @@ export interface ToolCommand {
   /** A number: this end of a pipe, which the caller closes once the program has started. */
   readonly stdin: 'pipe' | 'ignore' | number;
   readonly stdout: 'pipe' | 'ignore' | number;
+  /** What the program finds at `/dev/fd/3`, and nobody else anywhere. */
+  readonly secretFile?: string;
   /** For a program that writes much in small pieces (pg_dump: 4 kB): it gets an output buffer of this size. */
   readonly outputBufferBytes?: number;
 }
 
 export interface ToolExit {
+  /** The program's name, without its folder. */
+  readonly program: string;
   /** Null when a signal ended it. */
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -54,10 +61,22 @@ export async function runTool(command: ToolCommand): Promise<RunningTool> {
     command.program,
     ...command.args,
   ];
-  const stdio: (IOType | number)[] = [command.stdin, command.stdout, 'pipe'];
-  const child = spawn(program as string, args, { env: command.env, stdio, detached: true });
-  await started(child, command.program);
-  return watch(child);
+  const secretFd = command.secretFile === undefined ? null : await openSecretFile(command.secretFile);
+  const stdio: (IOType | number)[] = [
+    command.stdin,
+    command.stdout,
+    'pipe',
+    ...(secretFd === null ? [] : [secretFd]),
+  ];
+  try {
+    const child = spawn(program as string, args, { env: command.env, stdio, detached: true });
+    await started(child, command.program);
+    return watch(child, path.basename(command.program));
+  } finally {
+    if (secretFd !== null) {
+      closeSync(secretFd);
+    }
+  }
 }
 
 /** A program to start others by, where this machine has it; nothing otherwise. */
@@ -88,12 +107,12 @@ function started(child: ChildProcess, program: string): Promise<void> {
   });
 }
 
-function watch(child: ChildProcess): RunningTool {
+function watch(child: ChildProcess, program: string): RunningTool {
   const tail = new StderrTail();
   child.stderr?.on('data', (chunk: Buffer) => tail.add(chunk));
   child.stdin?.on('error', () => undefined); // EPIPE: the exit status tells why.
   const exited = new Promise<ToolExit>((resolve) => {
-    child.once('close', (exitCode, signal) => resolve({ exitCode, signal, stderr: tail.text() }));
+    child.once('close', (exitCode, signal) => resolve({ program, exitCode, signal, stderr: tail.text() }));
   });
   let ending: Promise<ToolExit> | null = null;
   return {

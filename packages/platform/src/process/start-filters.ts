@@ -4,7 +4,7 @@ import { openPipe, type Pipe } from './open-pipe.ts';
 import { type RunningTool, runTool, type ToolCommand } from './run-tool.ts';
 
 /** Reads standard input, writes standard output. */
-export type FilterCommand = Pick<ToolCommand, 'program' | 'args' | 'env'>;
+export type FilterCommand = Pick<ToolCommand, 'program' | 'args' | 'env' | 'secretFile'>;
 
 export interface Filters {
   /** In the order of the bytes. */

@@ -9,6 +9,7 @@ import type { ApiDeps } from '../deps.ts';
 import { registerAuthHook } from './auth-hook.ts';
 import { registerOpenApi } from './open-api.ts';
 import { problemOf, registerProblems } from './problems.ts';
+import { buildValidator } from './validator.ts';
 
 const bodyLimitBytes = 1024 * 1024;
 
@@ -20,8 +21,9 @@ export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
     bodyLimit: bodyLimitBytes,
     requestTimeout: 60_000,
     genReqId: () => randomUUID(),
-    // Unknown fields are refused, not dropped; "5" may stand for 5 only where everything is text: in queries.
-    ajv: { customOptions: { removeAdditional: false, coerceTypes: 'array', allErrors: true } },
+    // Unknown fields are refused, not dropped.
+    ajv: { customOptions: { removeAdditional: false, allErrors: true } },
+    schemaController: { compilersFactory: { buildValidator } },
   });
   registerProblems(server);
   await server.register(helmet, {

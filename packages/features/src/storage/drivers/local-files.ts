@@ -34,12 +34,17 @@ async function makeOneFolder(folder: string): Promise<void> {
 }
 
 export async function openFile(file: string, name: string, range?: ByteRange): Promise<Readable> {
+  return openReadable(await openHandle(file, name), name, range);
+}
+
+/** @throws AppError BACKUP_NOT_FOUND where it is no file */
+export async function openHandle(file: string, name: string): Promise<FileHandle> {
   let handle: FileHandle | null = null;
   try {
     // Somebody may have put a link where the file was, or a pipe, which would keep us waiting for a writer.
     handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     if ((await handle.stat()).isFile()) {
-      return openReadable(handle, name, range);
+      return handle;
     }
   } catch (error) {
     await handle?.close();

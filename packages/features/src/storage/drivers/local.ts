@@ -1,5 +1,5 @@
 /** Backups in a folder: written beside their final name, flushed, linked without overwriting. */
-import { constants, type Dirent, type Stats } from 'node:fs';
+import { type BigIntStats, constants, type Dirent } from 'node:fs';
 import { link, lstat, open, readdir, realpath, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
@@ -8,17 +8,20 @@ import type {
   ByteRange,
   LocalLocation,
   PartialFile,
+  PieceReader,
   StorageDriver,
   StoredFile,
   StoredPartial,
 } from '../storage-driver.ts';
 import { formatStorageTarget } from '../storage-target.ts';
+import { describeStats, readPieces } from './local-pieces.ts';
 import {
   asLost,
   classify,
   isMissing,
   makeFolder,
   openFile,
+  openHandle,
   openWritable,
   removeFile,
   syncFolder,
@@ -95,7 +98,7 @@ export class LocalStorage implements StorageDriver {
       if (match !== null) {
         const filePath = path.posix.join(folder, match[1] as string);
         const stats = await this.#statOf(path.join(this.#root, folder, entry.name));
-        found.push({ path: filePath, attempt: Number(match[2]), sizeBytes: stats?.size ?? 0 });
+        found.push({ path: filePath, attempt: Number(match[2]), sizeBytes: Number(stats?.size ?? 0) });
       }
     }
     return found;
@@ -107,11 +110,17 @@ export class LocalStorage implements StorageDriver {
     return await openFile(file, filePath, range);
   }
 
+  async openPieces(filePath: string, range?: ByteRange): Promise<PieceReader> {
+    const file = this.#resolve(filePath);
+    await this.#checkWay(file);
+    return await readPieces(await openHandle(file, filePath), filePath, range);
+  }
+
   async stat(filePath: string): Promise<StoredFile | null> {
     const file = this.#resolve(filePath);
     await this.#checkWay(file);
     const stats = await this.#statOf(file);
-    return stats?.isFile() ? { path: filePath, sizeBytes: stats.size, modifiedAt: stats.mtime } : null;
+    return stats?.isFile() ? describeStats(filePath, stats) : null;
   }
 
   async *list(): AsyncIterable<StoredFile> {
@@ -120,7 +129,7 @@ export class LocalStorage implements StorageDriver {
         const filePath = path.posix.join(folder, entry.name);
         const stats = await this.#statOf(path.join(this.#root, filePath));
         if (stats?.isFile()) {
-          yield { path: filePath, sizeBytes: stats.size, modifiedAt: stats.mtime };
+          yield describeStats(filePath, stats);
         }
       }
     }
@@ -166,9 +175,9 @@ export class LocalStorage implements StorageDriver {
     }
   }
 
-  async #statOf(file: string): Promise<Stats | null> {
+  async #statOf(file: string): Promise<BigIntStats | null> {
     try {
-      return await lstat(file);
+      return await lstat(file, { bigint: true });
     } catch (error) {
       if (isMissing(error)) {
         return null;

@@ -128,7 +128,12 @@ export class S3Storage implements StorageDriver {
     return await this.#try(`Looking at ${key}`, async () => {
       try {
         const found = await this.#client.send(new HeadObjectCommand({ Bucket: this.#bucket, Key: key }));
-        return { path, sizeBytes: found.ContentLength ?? 0, modifiedAt: found.LastModified as Date };
+        return {
+          path,
+          sizeBytes: found.ContentLength ?? 0,
+          modifiedAt: found.LastModified as Date,
+          version: found.ETag ?? '',
+        };
       } catch (error) {
         if (isMissing(error)) {
           return null;
@@ -181,8 +186,13 @@ export class S3Storage implements StorageDriver {
       { Bucket: this.#bucket, Prefix: this.#root + folder },
     );
     for await (const { Contents = [] } of pages) {
-      for (const { Key = '', Size = 0, LastModified } of Contents) {
-        yield { path: Key.slice(this.#root.length), sizeBytes: Size, modifiedAt: LastModified as Date };
+      for (const { Key = '', Size = 0, LastModified, ETag = '' } of Contents) {
+        yield {
+          path: Key.slice(this.#root.length),
+          sizeBytes: Size,
+          modifiedAt: LastModified as Date,
+          version: ETag,
+        };
       }
     }
   }

@@ -1,6 +1,6 @@
 /** SQL of the first schema: triggers that refuse any change of status that the state machines do not have. */
 
-const refuseMoves = (table: string, moves: Readonly<Record<string, readonly string[]>>): string[] => {
+export const refuseMoves = (table: string, moves: Readonly<Record<string, readonly string[]>>): string[] => {
   const allowed = Object.entries(moves).map(
     ([from, to]) =>
       `OLD.status = '${from}' AND NEW.status IN (${to.map((status) => `'${status}'`).join(', ')})`,

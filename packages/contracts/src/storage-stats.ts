@@ -1,0 +1,32 @@
+/** Statistics of the backups in storage: the specification's StorageStats and what explains it. MB are MiB. */
+import { type Static, Type } from '@sinclair/typebox';
+import { Count, Nullable, Timestamp } from './schema.ts';
+
+const Counts = Type.Record(Type.String(), Count);
+
+export const StorageStats = Type.Object(
+  {
+    totalCount: Type.Integer({ description: 'Backups that are not deleted' }),
+    completedCount: Count,
+    failedCount: Count,
+    activeCount: Type.Integer({ description: 'Running now' }),
+    totalSizeMB: Type.Number(),
+    maxStorageMB: Type.Number(),
+    usagePercent: Type.Number(),
+    byType: Counts,
+    bySource: Counts,
+    recommendations: Type.Array(Type.String()),
+    pendingCount: Count,
+    cancelledCount: Count,
+    protectedCount: Count,
+    expiredCount: Type.Integer({ description: 'Completed, unprotected and past their expiresAt' }),
+    totalSizeBytes: Count,
+    maxStorageBytes: Count,
+    sizeBytesByType: Counts,
+    sizeBytesBySource: Counts,
+    bytesAddedPerDay: Type.Number({ description: 'Over the last 30 days' }),
+    newestCompletedAt: Nullable(Timestamp),
+  },
+  { $id: 'StorageStats' },
+);
+export type StorageStats = Static<typeof StorageStats>;

@@ -1,0 +1,16 @@
+/** Query: what uses the file of a backup just now, as a sentence. In the transaction that holds the backup's row. */
+import type { EntityManager } from 'typeorm';
+
+/** Null where nothing does. */
+export async function findUse(manager: EntityManager, backupId: number): Promise<string | null> {
+  const [use] = (await manager.query(
+    `SELECT 'Drill ' || operation_id || ' uses' AS what FROM drills WHERE backup_id = $1 AND status IN ('pending', 'running')
+     UNION ALL
+     SELECT 'Verification ' || operation_id || ' uses' FROM verifications WHERE backup_id = $1 AND status IN ('pending', 'running')
+     UNION ALL
+     SELECT 'A download reads' FROM download_leases WHERE backup_id = $1 AND held_until > clock_timestamp()
+     LIMIT 1`,
+    [backupId],
+  )) as { what: string }[];
+  return use === undefined ? null : `${use.what} backup ${backupId}.`;
+}

@@ -1,0 +1,33 @@
+/** Encryption in the age format by the age program, so that a backup opens without Holdfast too. */
+import { AppError } from '@holdfast/contracts/errors';
+import type { FilterCommand } from '../process/start-filters.ts';
+import { filterCommand } from './filter-command.ts';
+
+/** One line each: `AGE-SECRET-KEY-1…`. Worth as much as everything that was encrypted for it. */
+export type Identities = string;
+
+/** Encrypts standard input for all of the recipients; null for none. */
+export async function encryptorCommand(recipients: readonly string[]): Promise<FilterCommand | null> {
+  return recipients.length === 0
+    ? null
+    : await filterCommand('age', [
+        '--encrypt',
+        ...recipients.flatMap((recipient) => ['--recipient', recipient]),
+      ]);
+}
+
+/** @throws AppError INVALID_CONFIG where this worker has no identity */
+export async function decryptorCommand(identities: Identities | null): Promise<FilterCommand> {
+  if (identities === null) {
+    throw new AppError(
+      'INVALID_CONFIG',
+      'The backup is encrypted and this worker has no identity to open it.',
+      {
+        remediation:
+          'Set HOLDFAST_ENCRYPTION_IDENTITY (or HOLDFAST_ENCRYPTION_IDENTITY_FILE) on the workers.',
+      },
+    );
+  }
+  const command = await filterCommand('age', ['--decrypt', '--identity', '/dev/fd/3']);
+  return { ...command, secretFile: identities };
+}
