@@ -5,7 +5,12 @@ import { AppError } from '@holdfast/contracts/errors';
 import { type ArchiveContents, ArchiveInspector } from '@holdfast/platform/archive/archive-inspector';
 import { ChecksumMeter, type Checksums } from '@holdfast/platform/bytes/checksums';
 import { startDecompressor } from '@holdfast/platform/bytes/compressor';
-import { type RunningTool, runTool, type ToolCommand } from '@holdfast/platform/process/run-tool';
+import {
+  type RunningTool,
+  runTool,
+  type ToolCommand,
+  type ToolExit,
+} from '@holdfast/platform/process/run-tool';
 import type { TaskContext } from '@holdfast/platform/process/task-thread';
 import { type BytesMoved, reportBytes } from './bytes-moved.ts';
 import { openStored, type StoredSource } from './stored-source.ts';
@@ -30,7 +35,7 @@ export interface FoundArchive {
 
 /**
  * Progress counts the stored bytes.
- * @throws AppError BACKUP_NOT_FOUND where there is no file; a damaged one is a result, not an error
+ * @throws AppError BACKUP_NOT_FOUND where there is no file, TOOL_FAILED where a program was ended; a damaged one is a result, not an error
  */
 export async function verifyStored(
   input: VerifyStoredInput,
@@ -82,6 +87,13 @@ async function readStored(
   }
 }
 
+/** Somebody ended the program (short of memory, perhaps): that says nothing about the file. */
+function failIfEnded(tool: string, exit: ToolExit | undefined): void {
+  if (exit?.exitCode === null) {
+    throw new AppError('TOOL_FAILED', `${tool} was ended by ${exit.signal}.`, { transient: true });
+  }
+}
+
 /** A program that gave up reads no more; the rest of the file is still hashed. */
 async function writeUnlessClosed(stdin: Writable, chunk: Buffer): Promise<void> {
   if (stdin.destroyed || !stdin.writable || stdin.write(chunk)) {
@@ -121,6 +133,8 @@ class ArchiveReading {
     this.#reader.stdin.end();
     const decompressed = await decompressor?.exited;
     const read = await this.#reader.exited;
+    failIfEnded('The decompressor', decompressed);
+    failIfEnded('pg_restore', read);
     const contents = this.#inspect(() => this.#inspector.end());
     if (decompressed !== undefined && decompressed.exitCode !== 0) {
       const cause = `Decompression broke behind ${this.#inspector.bytesRead} bytes of the archive (${decompressed.stderr.trim()}).`;
