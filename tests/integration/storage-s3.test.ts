@@ -13,7 +13,7 @@ import type { TestClient } from '@holdfast/testkit/test-client';
 import { TestStack } from '@holdfast/testkit/test-stack';
 import { until } from '@holdfast/testkit/until';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const bucket = 'backups';
 

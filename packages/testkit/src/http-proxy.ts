@@ -11,6 +11,8 @@ export type Fault =
   | { readonly kind: 'slow'; readonly pauseMs: number }
   /** Both connections break when so much of the request's, or the answer's, body has passed. */
   | { readonly kind: 'cutRequest' | 'cutAnswer'; readonly afterBytes: number }
+  /** One bit of the answer's body is wrong. */
+  | { readonly kind: 'flip'; readonly atByte: number }
   | { readonly kind: 'headers'; readonly headers: Readonly<Record<string, string>> };
 
 export interface ProxiedRequest {
@@ -31,9 +33,8 @@ export class HttpProxy {
   private constructor(upstream: string) {
     this.#upstream = new URL(upstream);
     this.#server = createServer((incoming, answer) => {
-      this.#handle(incoming, answer).catch(() => {
-        incoming.socket.destroy();
-      });
+      const { socket } = incoming;
+      this.#handle(incoming, answer).catch(() => void socket.destroy());
     });
   }
 
@@ -86,6 +87,14 @@ function meddle(fault: Fault | null, cut: 'cutRequest' | 'cutAnswer') {
       }
       if (fault?.kind === 'slow') {
         await delay(fault.pauseMs);
+      }
+      if (
+        fault?.kind === 'flip' &&
+        cut === 'cutAnswer' &&
+        fault.atByte >= passed &&
+        fault.atByte < passed + chunk.length
+      ) {
+        chunk.writeUInt8(chunk.readUInt8(fault.atByte - passed) ^ 1, fault.atByte - passed);
       }
       passed += chunk.length;
       yield chunk;

@@ -3,7 +3,7 @@ import type { CompressionType } from '@holdfast/contracts/backups';
 import type { EntityManager } from 'typeorm';
 import type { BackupRow } from './backup.entity.ts';
 
-/** Before there is any history: stored bytes per raw byte of the demo forum's archive, prose and jsonb (see "Measured" in the README). */
+/** Before there is any history: stored bytes per raw byte of the demo forum (prose and jsonb), as measured with the default levels. */
 const usualRatio: Readonly<Record<CompressionType, number>> = { none: 1, gzip: 0.34, zstd: 0.33 };
 
 /** A schema without rows: there is nothing to measure beforehand, and it is never large. */
