@@ -12,7 +12,7 @@ import { PrivatePostgres } from '@holdfast/platform/instances/private-postgres';
 import { PrivateRedis } from '@holdfast/platform/instances/private-redis';
 import { ensurePrograms } from '@holdfast/platform/instances/programs';
 import { findServiceAccount, reachableFolder } from '@holdfast/platform/instances/service-account';
-import { makeMetadataTemplate } from '@holdfast/testkit/jest/global-setup';
+import { makeMetadataTemplate } from '@holdfast/testkit/metadata-template';
 import type { TestClient } from '@holdfast/testkit/test-client';
 import type { TestProcess } from '@holdfast/testkit/test-process';
 import { TestStack } from '@holdfast/testkit/test-stack';

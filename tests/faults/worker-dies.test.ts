@@ -5,7 +5,7 @@ import type { TestClient } from '@holdfast/testkit/test-client';
 import { TestStack } from '@holdfast/testkit/test-stack';
 import { until } from '@holdfast/testkit/until';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 describe('a backup whose worker', () => {
   let stack: TestStack;
@@ -85,6 +85,24 @@ describe('a backup whose worker', () => {
     first.signal('SIGCONT');
     await first.kill();
     await expectOneGoodBackup(backupId);
+  });
+
+  it('is frozen inside the publishing transaction, and goes on when another has completed, touches nothing of it', async () => {
+    const first = await stack.startWorker({ TEST_FREEZE_AT: 'backup-publishing' });
+    const backupId = await client.createBackup({ compressionType: 'zstd' });
+    await first.reached('backup-publishing');
+    await stack.startWorker();
+    // Its transaction holds the row until the server ends it for being idle.
+    const completed = await stack.untilEnded(client, backupId);
+    expect(completed).toMatchObject({ status: 'completed', attempt: 2, retryCount: 1 });
+    first.signal('SIGCONT');
+    await first.find((line) => line.msg === 'another attempt holds the operation; this one changed nothing');
+    await expectOneGoodBackup(backupId);
+    expect(await stack.untilEnded(client, backupId)).toMatchObject({
+      checksumSha256: completed.checksumSha256,
+      filePath: completed.filePath,
+      completedAt: completed.completedAt,
+    });
   });
 
   it('is asked to stop hands it to another, which is no retry', async () => {

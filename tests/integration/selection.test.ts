@@ -1,5 +1,6 @@
 /** Selections: checked against the live catalogue before anything runs, literal names, partitions, rows left out; and drills of them. */
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { BackupEstimate } from '@holdfast/contracts/backup-estimates';
 import type { BackupView, CreateBackup } from '@holdfast/contracts/backups';
 import type { Manifest } from '@holdfast/contracts/manifest';
 import type { ProblemAnswer, TestClient } from '@holdfast/testkit/test-client';
@@ -78,6 +79,34 @@ describe('a selection', () => {
       });
       expect([answer.status, answer.body.errors?.map((error) => error.path)]).toEqual([400, [path]]);
     }
+  });
+
+  it('is estimated before it is made: from a model first, with its basis, its tables and what it leaves behind', async () => {
+    const estimate = await client.post<BackupEstimate>('/backups/estimate', {
+      displayName: 'x',
+      ...selective({
+        includedTables: ['posts', 'audit_events_2026_01', 'threads'],
+        excludedTableData: ['threads'],
+      }),
+    });
+    expect(estimate).toMatchObject({ databaseId: 1, tableCount: 3, durationSeconds: { value: 1 } });
+    expect(estimate.rawBytes.basis).toContain('model: ');
+    expect(estimate.tables.map(({ name, isWithoutRows }) => [name, isWithoutRows])).toEqual(
+      expect.arrayContaining([
+        ['posts', false],
+        ['audit_events_2026_01', false],
+        ['threads', true],
+      ]),
+    );
+    expect(estimate.warnings).toEqual([
+      expect.stringContaining('posts_author_id_fkey'),
+      expect.stringContaining('posts_thread_id_fkey'),
+      expect.stringContaining('public.audit_events_2026_01 comes without its parent'),
+    ]);
+    const refused = await client.send<ProblemAnswer>('POST', '/backups/estimate', {
+      body: { displayName: 'x', ...selective({ includedTables: ['post'] }) },
+    });
+    expect(refused).toMatchObject({ status: 400, body: { code: 'VALIDATION_FAILED' } });
   });
 
   describe('that is accepted', () => {
@@ -173,6 +202,17 @@ describe('a selection', () => {
         'public.reactions reactions_post_id_fkey',
       ]);
     });
+  });
+
+  it('is estimated from the backups that there are by now, near to what it then comes to', async () => {
+    const input = { compressionType: 'zstd' } as const;
+    await stack.backUp(client, input);
+    const estimate = await client.post<BackupEstimate>('/backups/estimate', { displayName: 'x', ...input });
+    expect(estimate.rawBytes.basis).toMatch(/^from \d+ earlier backups of this database$/);
+    expect(estimate.storedBytes.basis).toMatch(/^from \d+ earlier backups of this database$/);
+    const backup = await stack.backUp(client, input);
+    expect(estimate.rawBytes.value / (backup.uncompressedSize as number)).toBeGreaterThan(0.5);
+    expect(estimate.rawBytes.value / (backup.uncompressedSize as number)).toBeLessThan(1.5);
   });
 
   it('is accepted all the same while the database does not answer', async () => {

@@ -1,6 +1,6 @@
 /** Backups over HTTP: requests, rows and the manifest. */
 import { type Static, Type } from '@sinclair/typebox';
-import { Count, ListOf, NullOr, Nullable, OneOf, pageQuery, Timestamp } from './schema.ts';
+import { Count, NullOr, Nullable, OneOf, Pagination, pageQuery, Timestamp } from './schema.ts';
 
 export const backupTypes = ['full', 'schema', 'selective'] as const;
 export const backupSources = ['manual', 'scheduled', 'pre_restore', 'imported'] as const;
@@ -217,4 +217,29 @@ export const BackupView = Type.Object(
 );
 export type BackupView = Static<typeof BackupView>;
 
-export const BackupList = ListOf(BackupView);
+/** As the storage tells without reading it; null where it did not answer. */
+export const BackupFile = Type.Object({
+  exists: Nullable(Type.Boolean()),
+  sizeBytes: Nullable(Count),
+  lastModified: Nullable(Timestamp),
+  matchesSize: Nullable(Type.Boolean()),
+  errorCode: Nullable(Type.String()),
+});
+export type BackupFile = Static<typeof BackupFile>;
+
+export const BackupDetail = Type.Composite([BackupView, Type.Object({ file: Nullable(BackupFile) })], {
+  $id: 'BackupDetail',
+});
+export type BackupDetail = Static<typeof BackupDetail>;
+
+export const BackupList = Type.Object({
+  items: Type.Array(BackupView),
+  pagination: Type.Composite([
+    Pagination,
+    Type.Object({
+      totalIsExact: Type.Boolean({
+        description: 'False where words or tags are looked for and more than `total` backups have them',
+      }),
+    }),
+  ]),
+});

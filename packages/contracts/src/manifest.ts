@@ -46,6 +46,23 @@ export const Manifest = Type.Object(
       encryption: Type.Union([BackupEncryption, Type.Null()]),
       archiveVersion: Type.String(),
     }),
+    globals: Type.Optional(
+      Type.Union(
+        [
+          Type.Object({
+            path: Type.String({ description: 'Relative to the storage target' }),
+            sizeBytes: Count,
+            md5: Type.String(),
+            sha256: Type.String(),
+            includesRolePasswords: Type.Boolean(),
+          }),
+          Type.Null(),
+        ],
+        {
+          description: 'Roles and tablespaces of the server as a script for psql, compressed as the archive',
+        },
+      ),
+    ),
     database: Type.Object({
       name: Type.String(),
       serverVersion: Type.String(),

@@ -9,6 +9,7 @@ type Rule =
   | 'signed-in'
   | Role
   | 'settings:allowed_backup_roles'
+  | 'mod or settings:allowed_backup_roles'
   | 'settings:allowed_restore_roles';
 
 export const permissions = {
@@ -18,6 +19,7 @@ export const permissions = {
   'auth.self': 'signed-in',
   'backups.read': 'mod',
   'backups.create': 'settings:allowed_backup_roles',
+  'backups.estimate': 'mod or settings:allowed_backup_roles',
   /** The creator of a backup may cancel it too: the command checks that. */
   'backups.cancel': 'settings:allowed_backup_roles',
   'backups.update': 'admin',

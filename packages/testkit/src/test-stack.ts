@@ -14,6 +14,8 @@ export interface TestStackOptions {
   readonly target?: Template;
   /** Another server's database instead. */
   readonly targetUrl?: string;
+  /** Another server for the metadata, with the template of `makeMetadataTemplate`, as a URL of any of its databases. */
+  readonly metadataServer?: string;
   /** Another Redis than the run's. */
   readonly redisUrl?: string;
   /** Columns of backup_settings. */
@@ -50,7 +52,7 @@ export class TestStack {
   }
 
   static async create(options: TestStackOptions = {}): Promise<TestStack> {
-    const metadata = await createTestDatabase('metadata_template');
+    const metadata = await createTestDatabase('metadata_template', options.metadataServer);
     const target =
       options.targetUrl === undefined ? await createTestDatabase(options.target ?? 'demo_template') : null;
     const folder = await mkdtemp(path.join(process.env['HOLDFAST_TEST_FOLDER'] as string, 'stack-'));

@@ -6,6 +6,7 @@ import { DatabaseEntity } from '@holdfast/features/databases/index';
 import { DrillEntity } from '@holdfast/features/restores/index';
 import { SettingsEntity } from '@holdfast/features/settings/index';
 import { StorageTargets } from '@holdfast/features/storage/index';
+import { Keyring } from '@holdfast/platform/bytes/keyring';
 import { type Clock, systemClock } from '@holdfast/platform/clock';
 import type { Config } from '@holdfast/platform/config/load-config';
 import { SecretBox } from '@holdfast/platform/crypto/secret-box';
@@ -29,6 +30,8 @@ export interface ApiDeps {
   readonly secrets: SecretBox;
   readonly findClients: () => Promise<ClientPrograms[]>;
   readonly storage: StorageTargets;
+  /** Usually empty here: identities belong on the workers. */
+  readonly keyring: Keyring;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Called as a named step is reached; tests stop or kill the process there. */
@@ -66,6 +69,7 @@ export function createApiDeps(config: Config, logger: Logger): ApiDeps {
     secrets: new SecretBox(config.HOLDFAST_SECRET_KEY),
     findClients: () => findClientPrograms(config.pgBinDirs),
     storage: new StorageTargets({ endpoint: config.S3_ENDPOINT ?? null, region: config.AWS_REGION }),
+    keyring: new Keyring(config.HOLDFAST_ENCRYPTION_IDENTITY ?? null),
     clock: systemClock,
     reached: async () => undefined,
   };

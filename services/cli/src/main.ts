@@ -1,7 +1,7 @@
 /** The command line: `./holdfast` hands over to it. Exit codes: 0 ok, 1 failed, 2 usage, 3 not allowed, 4 not found. */
 import { AppError } from '@holdfast/contracts/errors';
 import { Command, CommanderError, Option } from 'commander';
-import { runBench } from './commands/bench.ts';
+import { type BenchOptions, runBench } from './commands/bench.ts';
 import { runDown } from './commands/down.ts';
 import { runTests } from './commands/test.ts';
 import { runUp, type UpOptions } from './commands/up.ts';
@@ -46,11 +46,11 @@ program
 program
   .command('bench')
   .description('run benchmarks, each beside a peer in the same run')
-  .argument('[name]', 'which one: backup')
+  .argument('[name]', 'which one: backup, download or list')
   .option('--json <file>', 'write the figures there as JSON')
-  .option('--size <size>', 'about how large the database is', '1GB')
-  .option('--rounds <count>', 'how often each pipeline runs', '5')
-  .action(async (name: string | undefined, options: { json?: string; size: string; rounds: string }) => {
+  .option('--size <size>', 'how large the database or file is, or how many backups are listed')
+  .option('--rounds <count>', 'how often each is measured')
+  .action(async (name: string | undefined, options: BenchOptions) => {
     process.exitCode = await runBench(name ?? 'backup', options);
   });
 

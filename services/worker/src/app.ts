@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '@holdfast/contracts/errors';
 import type { OperationRef } from '@holdfast/contracts/operations';
 import {
+  mergeBackupCounts,
   removeDeletedBackup,
   runBackup,
   runVerification,
@@ -62,6 +63,12 @@ export function createWorker(deps: WorkerDeps): HoldfastWorker {
       intervalMs: sweepEveryMs,
       logger,
       task: () => sweepScratchFolders(deps),
+    }),
+    new Loop({
+      name: 'merge-backup-counts',
+      intervalMs: sweepEveryMs,
+      logger,
+      task: () => mergeBackupCounts(deps.source),
     }),
     new Loop({
       name: 'sweep-scratch-databases',

@@ -2,9 +2,11 @@
 import { TaskThread } from '@holdfast/platform/process/task-thread';
 import type { archiveTasks } from './tasks.ts';
 
+export { encodeBytes } from './encode-bytes.ts';
 export { listFolder, listStoredArchive } from './list-stored-archive.ts';
 export { runToEnd } from './run-to-end.ts';
 export type { StoredArchive } from './open-decoded.ts';
+export type { StoredObject } from './list-stored-objects.ts';
 export { openStored, type StoredSource } from './stored-source.ts';
 export { type FoundArchive, verifyStored } from './verify-stored.ts';
 export type { WrittenArchive } from './write-archive.ts';

@@ -3,6 +3,7 @@ import { extractStored } from './extract-stored.ts';
 import { hashStored } from './hash-stored.ts';
 import { inspectDump } from './inspect-dump.ts';
 import { inspectStored, readStoredEntries } from './inspect-stored.ts';
+import { listStoredObjects } from './list-stored-objects.ts';
 import { restoreStored } from './restore-stored.ts';
 import { verifyStored } from './verify-stored.ts';
 import { writeArchive } from './write-archive.ts';
@@ -16,4 +17,5 @@ export const archiveTasks = {
   readStoredEntries,
   extractStored,
   verifyStored,
+  listStoredObjects,
 };

@@ -13,12 +13,15 @@ export function can(role: Role | null, permission: Permission, settings: Allowed
   if (role === null) {
     return false;
   }
+  const isAtLeast = (least: Role): boolean => roles.indexOf(role) >= roles.indexOf(least);
   switch (rule) {
     case 'signed-in':
       return true;
     case 'settings:allowed_backup_roles':
       return role === 'super-admin' || settings.allowedBackupRoles.includes(role);
+    case 'mod or settings:allowed_backup_roles':
+      return isAtLeast('mod') || settings.allowedBackupRoles.includes(role);
     default:
-      return roles.indexOf(role) >= roles.indexOf(rule);
+      return isAtLeast(rule);
   }
 }

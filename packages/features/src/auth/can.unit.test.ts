@@ -20,6 +20,7 @@ describe('can', () => {
       'auth.self': ['user', 'mod', 'admin', 'super-admin'],
       'backups.read': ['mod', 'admin', 'super-admin'],
       'backups.create': ['mod', 'admin', 'super-admin'],
+      'backups.estimate': ['mod', 'admin', 'super-admin'],
       'backups.cancel': ['mod', 'admin', 'super-admin'],
       'backups.update': ['admin', 'super-admin'],
       'backups.delete': ['admin', 'super-admin'],
@@ -39,6 +40,12 @@ describe('can', () => {
   it('follows the setting for creating backups, which never shuts a super-admin out', () => {
     expect(roles.filter((role) => can(role, 'backups.create', { allowedBackupRoles: ['user'] }))).toEqual([
       'user',
+      'super-admin',
+    ]);
+    expect(roles.filter((role) => can(role, 'backups.estimate', { allowedBackupRoles: ['user'] }))).toEqual([
+      'user',
+      'mod',
+      'admin',
       'super-admin',
     ]);
   });

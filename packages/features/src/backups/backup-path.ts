@@ -1,5 +1,6 @@
 /** Folders and file names of backups, as the specification has them. Pure. */
 import type { BackupFormat, BackupSource, BackupType, CompressionType } from '@holdfast/contracts/backups';
+import { compressionSuffix } from './stored-files.ts';
 
 const formatSuffixes: Readonly<Record<BackupFormat, string>> = {
   custom: '.dump',
@@ -7,11 +8,7 @@ const formatSuffixes: Readonly<Record<BackupFormat, string>> = {
   tar: '.tar',
   directory: '.tar',
 };
-const compressionSuffixes: Readonly<Record<CompressionType, string>> = {
-  none: '',
-  gzip: '.gz',
-  zstd: '.zst',
-};
+
 const maxDatabaseNameLength = 100;
 
 export interface BackupNaming {
@@ -38,12 +35,24 @@ export function backupFilename({
 }: BackupNaming): string {
   const stamp = at.toISOString().slice(0, 19).replace('T', '_').replaceAll(':', '-');
   const unique = uniqueId === undefined ? '' : `_${uniqueId}`;
-  const suffix = `${formatSuffixes[backupFormat]}${compressionSuffixes[compressionType]}${isEncrypted ? '.age' : ''}`;
+  const suffix = `${formatSuffixes[backupFormat]}${compressionSuffix(compressionType)}${isEncrypted ? '.age' : ''}`;
   return `${safeName(databaseName)}_${backupType}_${stamp}${unique}${suffix}`;
 }
 
 export function backupPath(naming: BackupNaming): string {
   return `manual/${backupFilename(naming)}`;
+}
+
+/** Up to the time stamp and what makes it unique; the attempt; the suffixes. A database's name may hold dots and stamps too. */
+const parts = /^(.*_\d{4}-\d{2}-\d{2}_\d{2}-\d{2}-\d{2}(?:_\d+)?)(?:_attempt\d+)?((?:\.[a-z0-9]+)+)$/su;
+
+/** The first attempt has the plain name; `forum_full_2024-06-24_14-30-00_attempt2.dump.gz` is of the second. */
+export function pathOfAttempt(path: string, attempt: number): string {
+  const [, stem, suffixes] = parts.exec(path) ?? [];
+  if (stem === undefined || suffixes === undefined) {
+    throw new Error('not the path of a backup that an attempt makes');
+  }
+  return `${stem}${attempt === 1 ? '' : `_attempt${attempt}`}${suffixes}`;
 }
 
 /** A database may be called anything; a file name may not lead elsewhere, hide itself or look like an option. */

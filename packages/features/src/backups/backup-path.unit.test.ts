@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { backupFilename, backupPath } from './backup-path.ts';
+import { backupFilename, backupPath, pathOfAttempt } from './backup-path.ts';
 
 const naming = {
   databaseName: 'degentalk',
@@ -55,6 +55,31 @@ describe('backupFilename', () => {
         expect(filename).toMatch(/^[^./-][^/\0\n]*\.dump\.gz$/u);
         expect(Buffer.byteLength(filename)).toBeLessThanOrEqual(255);
       }),
+    );
+  });
+});
+
+describe('pathOfAttempt', () => {
+  it('names every attempt otherwise, from the name of any other', () => {
+    const paths = [undefined, 7].flatMap((uniqueId) =>
+      (['zstd', 'none'] as const).map((compressionType) =>
+        backupPath({
+          ...naming,
+          databaseName: 'a.dump_2024-01-01_00-00-00',
+          compressionType,
+          ...(uniqueId === undefined ? {} : { uniqueId }),
+        }),
+      ),
+    );
+    for (const first of paths) {
+      const second = pathOfAttempt(first, 2);
+      expect(second).toMatch(/14-30-00(_7)?_attempt2\.dump(\.zst)?$/);
+      expect(pathOfAttempt(first, 1)).toBe(first);
+      expect(pathOfAttempt(second, 1)).toBe(first);
+      expect(pathOfAttempt(second, 13)).toBe(pathOfAttempt(first, 13));
+    }
+    expect(pathOfAttempt('manual/forum_full_2024-06-24_14-30-00.tar.zst.age', 3)).toBe(
+      'manual/forum_full_2024-06-24_14-30-00_attempt3.tar.zst.age',
     );
   });
 });

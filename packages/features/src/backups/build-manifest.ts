@@ -14,6 +14,7 @@ export interface ManifestParts {
   readonly facts: SourceFacts;
   readonly constraints: ConstraintFacts;
   readonly resolved: ResolvedSelection;
+  readonly globals: Manifest['globals'];
   readonly clientVersion: string;
   readonly completedAt: Date;
 }
@@ -25,6 +26,7 @@ export function buildManifest({
   facts,
   constraints,
   resolved,
+  globals = null,
   clientVersion,
   completedAt,
 }: ManifestParts): Manifest {
@@ -55,6 +57,7 @@ export function buildManifest({
       encryption: row.encryption,
       archiveVersion: contents.header.archiveVersion,
     },
+    globals,
     database: { ...facts, clientVersion, roles: rolesOf(contents) },
     selection: selectionOf(row, resolved),
     tables: contents.tables.map(({ schema, name, rows, bytes, digest }) => ({
@@ -86,7 +89,9 @@ export function isPartial(row: BackupRow): boolean {
 }
 
 /** Entries of the table of contents by kind: TABLE, INDEX, TRIGGER and so on; not what belongs to the database as a whole. */
-export function countObjects(entries: readonly TocEntry[]): Record<string, number> {
+export function countObjects(
+  entries: readonly Pick<TocEntry, 'description' | 'tag'>[],
+): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { description, tag } of entries) {
     if (description.startsWith('DATABASE') || tag.startsWith('DATABASE ')) {

@@ -2,7 +2,8 @@
 export { BackupEntity, type BackupRow } from './backup.entity.ts';
 export { storageOf, targetsInUse } from './backup-storage.ts';
 export { enqueueDeletion } from './delete-backup.ts';
-export { isManifestAuthentic, manifestPath } from './manifest-file.ts';
+export { isManifestAuthentic } from './manifest-file.ts';
+export { manifestPath } from './stored-files.ts';
 export type { RequestBackupDeps } from './request-backup.ts';
 export { storedArchive } from './stored-archive.ts';
 export { countObjects, isPartial } from './build-manifest.ts';

@@ -1,4 +1,5 @@
 /** The worker's door of the backups feature. */
+export { mergeBackupCounts } from './list/count-backups.ts';
 export { removeDeletedBackup } from './remove-deleted-backup.ts';
 export { runBackup } from './run-backup.ts';
 export { sweepPartials } from './sweep-partials.ts';

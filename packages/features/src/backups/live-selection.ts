@@ -50,34 +50,46 @@ export async function checkLiveSelection(deps: LiveSelectionDeps, input: CreateB
     return;
   }
   try {
-    await withLiveDatabase(deps, input.databaseId, (session) => resolveSelection(session, requested));
+    await withLiveDatabase(deps, { databaseId: input.databaseId, answerWithinMs }, (session) =>
+      resolveSelection(session, requested),
+    );
   } catch (error) {
     if (error instanceof AppError && error.code === 'INVALID_CONFIG') {
-      throw error.fields.length === 0
-        ? error
-        : new AppError('VALIDATION_FAILED', error.message, {
-            fields: error.fields,
-            remediation: error.remediation,
-            cause: error,
-          });
+      throw asValidation(error);
     }
     deps.logger.info({ error }, 'the selection could not be checked yet; the worker does it');
   }
 }
 
+/** Faulty fields of a request, where the worker would call them a faulty configuration; other errors stay as they are. */
+export function asValidation(error: unknown): unknown {
+  return error instanceof AppError && error.code === 'INVALID_CONFIG' && error.fields.length > 0
+    ? new AppError('VALIDATION_FAILED', error.message, {
+        fields: error.fields,
+        remediation: error.remediation,
+        cause: error,
+      })
+    : error;
+}
+
+interface LiveDatabase {
+  readonly databaseId: number | undefined;
+  readonly answerWithinMs: number;
+}
+
 /** @throws AppError as connecting and the work do; TIMEOUT where the server is too slow for a request */
 export async function withLiveDatabase<T>(
   { source, secrets }: LiveSelectionDeps,
-  databaseId: number | undefined,
+  { databaseId, answerWithinMs: withinMs }: LiveDatabase,
   work: (session: DatabaseSession) => Promise<T>,
 ): Promise<T> {
   const address = databaseAddress(await findDatabase(source.manager, databaseId), secrets);
   const connect = {
     applicationName: `holdfast-${secrets.installation}/request`,
-    connectTimeoutMs: answerWithinMs,
+    connectTimeoutMs: withinMs,
   };
   return await withDatabase(address, connect, async (session) => {
-    await session.query(`SET statement_timeout = ${answerWithinMs}; SET lock_timeout = ${answerWithinMs}`);
+    await session.query(`SET statement_timeout = ${withinMs}; SET lock_timeout = ${withinMs}`);
     return await work(session);
   });
 }

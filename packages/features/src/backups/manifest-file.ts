@@ -5,10 +5,6 @@ import type { SecretBox } from '@holdfast/platform/crypto/secret-box';
 
 const signingPurpose = 'manifest';
 
-export function manifestPath(filePath: string): string {
-  return `${filePath}.manifest.json`;
-}
-
 export function signManifest(manifest: Manifest, secrets: SecretBox): SignedManifest {
   return { manifest, signature: secrets.sign(canonicalJson(manifest), signingPurpose) };
 }

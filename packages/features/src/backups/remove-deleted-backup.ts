@@ -3,7 +3,7 @@ import { recordAudit, systemActor } from '../audit/index.ts';
 import type { OperationDeps } from '../operations/index.ts';
 import { BackupEntity } from './backup.entity.ts';
 import { storageOf } from './backup-storage.ts';
-import { manifestPath } from './manifest-file.ts';
+import { filesBeside } from './stored-files.ts';
 
 export async function removeDeletedBackup(
   deps: Pick<OperationDeps, 'source' | 'storage' | 'logger'>,
@@ -15,9 +15,10 @@ export async function removeDeletedBackup(
   }
   if (row.storageTarget !== null) {
     const storage = storageOf(deps.storage, row);
-    // The file first: a manifest without its file tells what is missing, a file without its manifest tells nothing.
-    await storage.remove(row.filePath);
-    await storage.remove(manifestPath(row.filePath));
+    // The archive first: a manifest without its file tells what is missing, a file without its manifest tells nothing.
+    for (const file of filesBeside(row.filePath)) {
+      await storage.remove(file);
+    }
   }
   await deps.source.transaction(async (manager) => {
     const { affected } = await manager.update(

@@ -2,11 +2,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import {
   BackupAccepted,
+  BackupDetail,
   BackupList,
   BackupView,
   CreateBackup,
   ListBackupsQuery,
 } from '@holdfast/contracts/backups';
+import { BackupEstimate } from '@holdfast/contracts/backup-estimates';
 import { AppError } from '@holdfast/contracts/errors';
 import { Manifest } from '@holdfast/contracts/manifest';
 import { OperationProgress } from '@holdfast/contracts/operations';
@@ -19,27 +21,35 @@ import { readCurrentProgress, requestCancel } from '../operations/index.ts';
 import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { presentBackup } from './backup.presenter.ts';
 import { deleteBackup } from './delete-backup.ts';
-import { listBackups } from './list-backups.ts';
 import type { CoverageDeps } from './report-coverage.ts';
 import { reportRoutes } from './report.routes.ts';
+import { contentsRoutes } from './contents/contents-routes.ts';
+import type { DownloadDeps } from './downloads/download-deps.ts';
+import { downloadRoutes } from './downloads/download-routes.ts';
+import { listBackups } from './list/list-backups.ts';
+import { lookAtFile } from './look-at-file.ts';
+import type { StoredArchiveDeps } from './stored-archive.ts';
 import { parseBackupId } from './parse-backup-id.ts';
+import { estimateBackup } from './estimate-backup.ts';
 import { type RequestBackupDeps, requestBackup } from './request-backup.ts';
 import { updateBackup } from './update-backup.ts';
 import { verificationRoutes } from './verifications/verification-routes.ts';
 
 const tags = ['backups'];
+
+type BackupRoutesDeps = RequestBackupDeps & CoverageDeps & DownloadDeps & StoredArchiveDeps;
+
 const IdempotencyKey = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({ minLength: 1, maxLength: 255, pattern: '^[\\x20-\\x7e]+$' }),
   ),
 });
 
-export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps & CoverageDeps> = async (
-  app,
-  deps,
-) => {
+export const backupRoutes: FastifyPluginAsyncTypebox<BackupRoutesDeps> = async (app, deps) => {
   await app.register(reportRoutes, { ...deps, prefix: '' });
   await app.register(verificationRoutes, { ...deps, prefix: '' });
+  await app.register(downloadRoutes, { ...deps, prefix: '' });
+  await app.register(contentsRoutes, { ...deps, prefix: '' });
 
   app.get(
     '/backups',
@@ -77,13 +87,30 @@ export const backupRoutes: FastifyPluginAsyncTypebox<RequestBackupDeps & Coverag
     },
   );
 
+  app.post(
+    '/backups/estimate',
+    {
+      config: { permission: 'backups.estimate' },
+      schema: {
+        tags,
+        summary: 'What a backup with these options would hold, come to and take; nothing is made',
+        body: CreateBackup,
+        response: { 200: BackupEstimate },
+      },
+    },
+    async (request) => await estimateBackup(deps, request.body),
+  );
+
   app.get(
     '/backups/:id',
     {
       config: { permission: 'backups.read' },
-      schema: { tags, summary: 'One backup', params: IdParam, response: { 200: BackupView } },
+      schema: { tags, summary: 'One backup and its file', params: IdParam, response: { 200: BackupDetail } },
     },
-    async (request) => presentBackup(await findBackup(deps.source, request.params.id)),
+    async (request) => {
+      const row = await findBackup(deps.source, request.params.id);
+      return { ...presentBackup(row), file: await lookAtFile(deps.storage, row) };
+    },
   );
 
   app.get(

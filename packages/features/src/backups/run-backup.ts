@@ -19,6 +19,7 @@ import { databaseAddress, findDatabase } from '../databases/index.ts';
 import { applicationNamePrefix, type OperationContext } from '../operations/index.ts';
 import { type Completion, watchServer } from '../operations/jobs.ts';
 import type { PartialFile, StorageDriver } from '../storage/index.ts';
+import { removeEarlierFiles, takeOwnName } from './attempt-files.ts';
 import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { chooseStorage } from './backup-storage.ts';
 import { buildManifest } from './build-manifest.ts';
@@ -26,11 +27,13 @@ import { checkSource } from './check-source.ts';
 import { checkSpace } from './check-space.ts';
 import { estimateRawBytes } from './estimate-raw-bytes.ts';
 import { estimateStoredBytes } from './estimate-stored-bytes.ts';
-import { manifestPath, signManifest } from './manifest-file.ts';
+import { signManifest } from './manifest-file.ts';
 import { noteWarnings } from './note-warnings.ts';
 import { proveReadable } from './prove-readable.ts';
 import { storedArchive } from './stored-archive.ts';
 import { writeDump } from './write-dump.ts';
+import { storeGlobals } from './store-globals.ts';
+import { manifestPath } from './stored-files.ts';
 
 const steps = {
   connect: { name: 'Connecting to the database', from: 0, to: 1 },
@@ -51,8 +54,9 @@ interface Parts {
 export async function runBackup(context: OperationContext): Promise<Completion> {
   const { deps, progress, ref } = context;
   progress.startStep(steps.connect);
-  const row = await deps.source.manager.findOneByOrFail(BackupEntity, { id: Number(ref.id) });
-  const storage = await chooseStorage(deps.source.manager, deps.storage, row);
+  const found = await deps.source.manager.findOneByOrFail(BackupEntity, { id: Number(ref.id) });
+  const storage = await chooseStorage(deps.source.manager, deps.storage, found);
+  const row = await takeOwnName(context, found, storage);
   const address = databaseAddress(await findDatabase(deps.source.manager, row.databaseId), deps.secrets);
   // An earlier attempt whose worker died may still hold locks and snapshots on the server.
   await withDatabase(address, context.connect, (session) =>
@@ -62,7 +66,7 @@ export async function runBackup(context: OperationContext): Promise<Completion> 
       context.connect.applicationName,
     ),
   );
-  await removeOldPartials(storage, row);
+  await removeEarlierFiles(context, row, storage);
   context.onEnd(async (isCompleted) => {
     if (!isCompleted) {
       await withDatabase(address, context.connect, (session) =>
@@ -90,6 +94,10 @@ function reservePartial(
 async function produce(context: OperationContext, parts: Parts): Promise<Completion> {
   const { deps, attempt, progress } = context;
   const { row, storage } = parts;
+  // First, since it is quick and asks for rights that a role may lack.
+  const globals = row.includeGlobals
+    ? await storeGlobals(context, parts, (path) => reservePartial(context, storage, path))
+    : null;
   const dumped = await dump(context, parts);
   const { written, facts, client, resolved, warnings } = dumped;
   await deps.reached('backup-written');
@@ -105,6 +113,7 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
     ...dumped,
     row,
     attempt,
+    globals: globals?.manifest ?? null,
     clientVersion: client.version,
     completedAt: deps.clock.now(),
   });
@@ -113,9 +122,15 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
     signal: context.signal,
     onBytes: (bytes) => progress.meter.addBytes(bytes),
   });
+  const published = new Set<PartialFile>();
   return async (manager) => {
     await deps.reached('backup-publishing');
-    await publish(parts, [manifestPartial, parts.partial]);
+    // The manifest first: a file under its final name always has one.
+    await publish(
+      storage,
+      [manifestPartial, ...(globals === null ? [] : [globals.partial]), parts.partial],
+      published,
+    );
     return {
       file_size: written.stored.sizeBytes,
       uncompressed_size: written.contents.bytes,
@@ -232,23 +247,16 @@ async function writeManifest(
   return partial;
 }
 
-/**
- * The manifest first: a file under its final name always has one.
- * Runs with the row locked for this attempt, so whatever has the final name already is of an attempt that lost it. May run twice.
- */
-async function publish({ row, storage }: Parts, partials: readonly PartialFile[]): Promise<void> {
-  await storage.remove(row.filePath);
-  await storage.remove(manifestPath(row.filePath));
+/** Runs with the row locked for this attempt; again where the metadata database went away before its answer: what is published stays so. */
+async function publish(
+  storage: StorageDriver,
+  partials: readonly PartialFile[],
+  published: Set<PartialFile>,
+): Promise<void> {
   for (const partial of partials) {
-    await storage.publishPartial(partial);
-  }
-}
-
-/** Partial files of this backup, ours and those of attempts before it. */
-async function removeOldPartials(storage: StorageDriver, row: BackupRow): Promise<void> {
-  for (const partial of await storage.listPartials()) {
-    if (partial.path === row.filePath || partial.path === manifestPath(row.filePath)) {
-      await storage.removePartial(partial);
+    if (!published.has(partial)) {
+      await storage.publishPartial(partial);
+      published.add(partial);
     }
   }
 }

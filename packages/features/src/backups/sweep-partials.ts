@@ -1,11 +1,15 @@
 /** Job: remove partial files that no running attempt is writing: what a killed worker left behind. */
 import path from 'node:path';
+import { In } from 'typeorm';
 import type { OperationDeps } from '../operations/index.ts';
 import type { PartialFile, StorageDriver } from '../storage/index.ts';
 import { BackupEntity } from './backup.entity.ts';
+import { pathOfAttempt } from './backup-path.ts';
 import { targetsInUse } from './backup-storage.ts';
+import { archiveOf } from './stored-files.ts';
 
-const manifestSuffix = '.manifest.json';
+/** More attempts than max_retries allows. */
+const mostAttempts = 110;
 
 type SweepDeps = Pick<OperationDeps, 'source' | 'storage' | 'logger'>;
 
@@ -38,11 +42,13 @@ async function isLeftOver(
   storageTarget: string,
   partial: PartialFile,
 ): Promise<boolean> {
-  const filePath = partial.path.endsWith(manifestSuffix)
-    ? partial.path.slice(0, -manifestSuffix.length)
-    : partial.path;
+  // The row names the attempt that runs now or ran last; the file may be of one before it.
+  const firstPath = pathOfAttempt(archiveOf(partial.path), 1);
+  const filenames = Array.from({ length: mostAttempts }, (_, index) =>
+    path.posix.basename(pathOfAttempt(firstPath, index + 1)),
+  );
   const row = await source.manager.findOne(BackupEntity, {
-    where: { filename: path.posix.basename(filePath), filePath, storageTarget },
+    where: { filename: In(filenames), storageTarget },
     select: { id: true, status: true, attempt: true },
   });
   const isCurrent = partial.attempt === 0 || partial.attempt === row?.attempt;

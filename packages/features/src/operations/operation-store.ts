@@ -95,6 +95,19 @@ export async function lockAttempt(
   return rows.length > 0;
 }
 
+/** True where this attempt, and no other, has completed the operation. */
+export async function hasCompleted(
+  manager: EntityManager,
+  table: OperationTable,
+  { id, attempt }: Attempt,
+): Promise<boolean> {
+  const rows = (await manager.query(
+    `SELECT 1 FROM ${table.table} WHERE ${table.key} = $1 AND attempt = $2 AND status = 'completed'`,
+    [id, attempt],
+  )) as unknown[];
+  return rows.length > 0;
+}
+
 export type Settlement =
   /** `columns`: what this kind of operation records besides, by column name. */
   | { readonly status: 'completed'; readonly columns: Readonly<Record<string, unknown>> }

@@ -1,6 +1,7 @@
 /** Runs one attempt of an operation: claim, watch, work, settle. The only place where an attempt ends. */
 import { AppError } from '@holdfast/contracts/errors';
 import type { OperationRef } from '@holdfast/contracts/operations';
+import { isConnectionLoss } from '@holdfast/platform/db/connection-loss';
 import type { PutBack } from '@holdfast/platform/queue/define-worker';
 import type { EntityManager } from 'typeorm';
 import { recordAudit, systemActor } from '../audit/index.ts';
@@ -14,7 +15,13 @@ import {
   type OperationDeps,
   type Undo,
 } from './operation-context.ts';
-import { claimOperation, lockAttempt, type Settlement, settleAttempt } from './operation-store.ts';
+import {
+  claimOperation,
+  hasCompleted,
+  lockAttempt,
+  type Settlement,
+  settleAttempt,
+} from './operation-store.ts';
 import { applicationNamePrefix, operationTables } from './operation-table.ts';
 import { publishOperationEvent } from './publish-event.ts';
 import { retryDelayMs } from './retry-delay.ts';
@@ -129,6 +136,9 @@ async function complete(context: OperationContext, completion: Completion): Prom
   const owned = { id: ref.id, attempt };
   await deps.source.transaction(async (manager) => {
     if (!(await lockAttempt(manager, table, owned))) {
+      if (await hasCompleted(manager, table, owned)) {
+        return; // An earlier COMMIT went through although its answer was lost.
+      }
       throw new FencedError('the operation is no longer ours');
     }
     const columns = await completion(manager);
@@ -137,10 +147,12 @@ async function complete(context: OperationContext, completion: Completion): Prom
   });
 }
 
+const fencedMessage = 'another attempt holds the operation; this one changed nothing';
+
 async function settleFailure(context: OperationContext, failure: unknown): Promise<void> {
   const { deps, ref, attempt, logger } = context;
   if (failure instanceof FencedError) {
-    logger.warn('another attempt holds the operation; this one changed nothing');
+    logger.warn(fencedMessage);
     return;
   }
   const settlement = await chooseSettlement(context, failure);
@@ -163,15 +175,15 @@ async function settleFailure(context: OperationContext, failure: unknown): Promi
       return settled;
     }),
   );
-  if (isSettled) {
-    await announce(context, settlement);
+  if (!isSettled) {
+    logger.warn(fencedMessage);
+    return;
   }
+  await announce(context, settlement);
 }
 
-async function chooseSettlement(
-  { deps, ref, settings, logger }: OperationContext,
-  failure: unknown,
-): Promise<Settlement> {
+async function chooseSettlement(context: OperationContext, failure: unknown): Promise<Settlement> {
+  const { deps, ref, settings, logger } = context;
   if (failure instanceof HandBackError) {
     return { status: 'pending', error: null, retryInMs: 0 };
   }
@@ -186,9 +198,9 @@ async function chooseSettlement(
     return { status: 'cancelled', error };
   }
   const { table, key } = operationTables[ref.kind];
-  const [row] = (await deps.source.query(`SELECT retry_count FROM ${table} WHERE ${key} = $1`, [ref.id])) as {
-    retry_count: number;
-  }[];
+  const [row] = await untilMetadataAnswers<{ retry_count: number }[]>(context, () =>
+    deps.source.query(`SELECT retry_count FROM ${table} WHERE ${key} = $1`, [ref.id]),
+  );
   const retryCount = row?.retry_count ?? 0;
   if (!error.transient || retryCount >= settings.maxRetries) {
     return { status: 'failed', error };
@@ -228,6 +240,8 @@ async function auditEnd(
   });
 }
 
+const isOurs = (error: unknown): boolean => error instanceof AppError || error instanceof FencedError;
+
 /** The work is done, so a metadata database that restarts just now must not undo it: tried until it answers. */
 async function untilMetadataAnswers<T>(
   { logger, settings }: OperationContext,
@@ -238,7 +252,7 @@ async function untilMetadataAnswers<T>(
     try {
       return await write();
     } catch (error) {
-      if (!isConnectionLoss(error) || left <= 0) {
+      if (isOurs(error) || !isConnectionLoss(error) || left <= 0) {
         throw error;
       }
       logger.warn(
@@ -248,16 +262,4 @@ async function untilMetadataAnswers<T>(
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }
-}
-
-/** SQLSTATE class 08, 57P0x, 53300, or no SQLSTATE but a socket's or the pool's error. */
-function isConnectionLoss(error: unknown): boolean {
-  if (error instanceof AppError || error instanceof FencedError) {
-    return false;
-  }
-  const { code = '', message = '' } = error as { code?: string; message?: string };
-  return (
-    /^(08...|57P0\d|53300|ECONN\w+|EPIPE|ETIMEDOUT)$/.test(code) ||
-    /connection terminated|timeout exceeded when trying to connect/i.test(message)
-  );
 }

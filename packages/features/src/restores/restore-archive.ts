@@ -40,10 +40,11 @@ export async function restoreArchive(
 
 /** The bytes that the manifest speaks of, or nothing is restored. */
 async function checkStoredFile(
-  { progress, signal }: OperationContext,
+  context: OperationContext,
   { backup, manifest, checkStep, thread }: RestoreArchiveOptions,
   source: StoredSource,
 ): Promise<void> {
+  const { progress, signal } = context;
   progress.startStep(checkStep, manifest.file.sizeBytes);
   const found = await thread.run('hashStored', source, { signal, onProgress: progress.meter.addMoved });
   const isStored = found.sha256 === backup.checksumSha256 && found.sizeBytes === backup.fileSize;
@@ -51,6 +52,25 @@ async function checkStoredFile(
     throw new AppError(
       'FILE_CORRUPTION',
       `${backup.filename} has ${found.sizeBytes} bytes and SHA-256 ${found.sha256}; ${backup.fileSize} bytes and ${backup.checksumSha256} were stored.`,
+    );
+  }
+  if (manifest.globals != null) {
+    await checkGlobals(context, thread, { ...source, path: manifest.globals.path }, manifest.globals);
+  }
+}
+
+/** They are not restored, but are part of what the backup promises. */
+async function checkGlobals(
+  { signal, progress }: OperationContext,
+  thread: ArchiveThread,
+  source: StoredSource,
+  expected: NonNullable<Manifest['globals']>,
+): Promise<void> {
+  const found = await thread.run('hashStored', source, { signal, onProgress: () => progress.meter.touch() });
+  if (found.sha256 !== expected.sha256 || found.sizeBytes !== expected.sizeBytes) {
+    throw new AppError(
+      'FILE_CORRUPTION',
+      `${expected.path} has ${found.sizeBytes} bytes and SHA-256 ${found.sha256}; ${expected.sizeBytes} bytes and ${expected.sha256} were stored.`,
     );
   }
 }

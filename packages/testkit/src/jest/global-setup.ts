@@ -3,12 +3,11 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { loadDemoForum } from '@holdfast/demo';
-import { createDataSource } from '@holdfast/platform/db/data-source';
-import { migrateUp } from '@holdfast/platform/db/migrate';
 import { PrivatePostgres } from '@holdfast/platform/instances/private-postgres';
 import { PrivateRedis } from '@holdfast/platform/instances/private-redis';
 import { findPrograms } from '@holdfast/platform/instances/programs';
 import { findServiceAccount, reachableFolder } from '@holdfast/platform/instances/service-account';
+import { makeMetadataTemplate } from '../metadata-template.ts';
 
 /** Small, so that every test that dumps it stays quick; still with every odd object. */
 const demoBytes = 20_000_000;
@@ -71,18 +70,6 @@ export async function stopTestServices(): Promise<void> {
     await Promise.all([services.postgres.stop('immediate'), services.redis.stop()]);
     await rm(services.folder, { recursive: true, force: true });
   }
-}
-
-export async function makeMetadataTemplate(postgres: PrivatePostgres): Promise<void> {
-  await postgres.createDatabase('metadata_template');
-  const source = createDataSource({
-    url: postgres.url('metadata_template'),
-    entities: [],
-    applicationName: 'test-setup',
-  });
-  await source.initialize();
-  await migrateUp(source);
-  await source.destroy();
 }
 
 async function makeDemoTemplate(postgres: PrivatePostgres): Promise<void> {

@@ -1,5 +1,6 @@
 /** Every error as RFC 9457 problem+json, with a code, a remedy and the request's id; nothing internal. */
 import { AppError, errorCatalogue, type FieldError } from '@holdfast/contracts/errors';
+import { isConnectionLoss } from '@holdfast/platform/db/connection-loss';
 import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify';
 
 interface ProblemBody {
@@ -62,7 +63,7 @@ function toAppError(error: FastifyError | AppError, request: FastifyRequest): Ap
       { fields },
     );
   }
-  if (isMetadataAway(error)) {
+  if (isConnectionLoss(error)) {
     return new AppError('SERVICE_UNAVAILABLE', 'The metadata database does not answer.', { cause: error });
   }
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
@@ -78,15 +79,5 @@ function toAppError(error: FastifyError | AppError, request: FastifyRequest): Ap
     'INTERNAL',
     'Something unexpected happened; the log has the details under this request id.',
     { cause: error },
-  );
-}
-
-/** SQLSTATE class 08, 53300, 57P0x, a socket's error, or the driver's and the pool's own words for one. */
-function isMetadataAway(error: Error & { code?: string; name?: string }): boolean {
-  return (
-    /^(08...|53300|57P0\d|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT)$/.test(error.code ?? '') ||
-    /Connection terminated|timeout exceeded when trying to connect|not established|ECONNREFUSED/i.test(
-      error.message,
-    )
   );
 }

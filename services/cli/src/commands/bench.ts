@@ -9,8 +9,9 @@ import { run } from './test.ts';
 
 export interface BenchOptions {
   readonly json?: string;
-  readonly size: string;
-  readonly rounds: string;
+  /** Each benchmark has defaults of its own. */
+  readonly size?: string;
+  readonly rounds?: string;
 }
 
 export async function runBench(name: string, options: BenchOptions): Promise<number> {
@@ -18,15 +19,13 @@ export async function runBench(name: string, options: BenchOptions): Promise<num
   const file = path.join(root, 'tests', 'bench', `${name}.bench.ts`);
   if (!/^[a-z]+$/.test(name) || !existsSync(file)) {
     throw new AppError('VALIDATION_FAILED', `There is no benchmark "${name}".`, {
-      remediation: 'Use: holdfast bench backup',
+      remediation: 'Use: holdfast bench backup, download or list',
     });
   }
   await ensurePrograms(say);
   const args = [
-    '--size',
-    options.size,
-    '--rounds',
-    options.rounds,
+    ...(options.size === undefined ? [] : ['--size', options.size]),
+    ...(options.rounds === undefined ? [] : ['--rounds', options.rounds]),
     ...(options.json === undefined ? [] : ['--json', path.resolve(options.json)]),
   ];
   return await run(

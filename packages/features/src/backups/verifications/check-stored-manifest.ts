@@ -5,7 +5,8 @@ import type { SecretBox } from '@holdfast/platform/crypto/secret-box';
 import type { SignedManifest } from '@holdfast/contracts/manifest';
 import type { StorageDriver } from '../../storage/index.ts';
 import type { CompletedBackup } from '../find-completed-backup.ts';
-import { isManifestAuthentic, manifestPath } from '../manifest-file.ts';
+import { isManifestAuthentic } from '../manifest-file.ts';
+import { manifestPath } from '../stored-files.ts';
 
 /** A manifest of a hundred thousand tables has some 20 MB; what is larger than this is none. */
 const maxManifestBytes = 256 * 1024 * 1024;

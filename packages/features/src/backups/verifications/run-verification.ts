@@ -8,6 +8,7 @@ import type { OperationContext } from '../../operations/index.ts';
 import type { Completion } from '../../operations/jobs.ts';
 import { BackupEntity } from '../backup.entity.ts';
 import { type CompletedBackup, findCompletedBackup } from '../find-completed-backup.ts';
+import { recordDamage } from '../record-damage.ts';
 import { storedArchive } from '../stored-archive.ts';
 import { VerificationEntity } from './verification.entity.ts';
 import { verifyBackup } from './verify-backup.ts';
@@ -33,7 +34,7 @@ export async function runVerification(context: OperationContext): Promise<Comple
       error instanceof AppError &&
       (error.code === 'FILE_CORRUPTION' || error.code === 'BACKUP_NOT_FOUND')
     ) {
-      await recordDamage(deps.source.manager, backup, { at: deps.clock.now(), what: error.message });
+      await recordDamage(deps.source.manager, backup.id, { at: deps.clock.now(), what: error.message });
     }
     throw error;
   }
@@ -76,13 +77,4 @@ async function recordProof(manager: EntityManager, { id }: CompletedBackup, at: 
     { ...completed, damagedAt: Not(IsNull()) },
     { damagedAt: null, damage: null },
   );
-}
-
-/** Seen is seen, whichever attempt saw it: until a later reading finds it whole again, nobody should rely on the backup. */
-async function recordDamage(
-  manager: EntityManager,
-  { id }: CompletedBackup,
-  { at, what }: { at: Date; what: string },
-): Promise<void> {
-  await manager.update(BackupEntity, { id, status: 'completed' }, { damagedAt: at, damage: what });
 }

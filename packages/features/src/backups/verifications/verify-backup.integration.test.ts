@@ -19,7 +19,7 @@ import { verifyStored } from '../../archives/index.ts';
 import { StorageTargets } from '../../storage/index.ts';
 import { BackupEntity } from '../backup.entity.ts';
 import { type CompletedBackup, findCompletedBackup } from '../find-completed-backup.ts';
-import { manifestPath } from '../manifest-file.ts';
+import { manifestPath } from '../stored-files.ts';
 import { storedArchive } from '../stored-archive.ts';
 import { verifyBackup } from './verify-backup.ts';
 

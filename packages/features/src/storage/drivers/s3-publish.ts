@@ -1,6 +1,6 @@
 /**
  * Gives an S3 object its final name. S3 can't rename, so the server copies, cut as the original was; the copy stays invisible until
- * it is completed, which never replaces an object. Why so, and what else was weighed: docs/adr/0005-s3-publishes-a-copy.md.
+ * it is completed, which never replaces an object. Why so, and what else was weighed: docs/adr/0011-s3-publishes-a-copy.md.
  */
 import { createHash } from 'node:crypto';
 import {

@@ -1,0 +1,88 @@
+/** The metadata database crashes and comes back while a backup runs: requests say so, the backup goes on and records itself. */
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { OperationProgress } from '@holdfast/contracts/operations';
+import { PrivatePostgres } from '@holdfast/platform/instances/private-postgres';
+import { findPrograms } from '@holdfast/platform/instances/programs';
+import { findServiceAccount, reachableFolder } from '@holdfast/platform/instances/service-account';
+import { fakeClientDir } from '@holdfast/testkit/fake-tools';
+import { makeMetadataTemplate } from '@holdfast/testkit/metadata-template';
+import { TestStack } from '@holdfast/testkit/test-stack';
+import { until } from '@holdfast/testkit/until';
+
+jest.setTimeout(120_000);
+
+describe('a metadata database that crashes', () => {
+  let postgres: PrivatePostgres;
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(path.join(process.env['HOLDFAST_TEST_FOLDER'] as string, 'metadata-'));
+    await chmod(folder, 0o755);
+    const account = await findServiceAccount();
+    postgres = new PrivatePostgres({
+      folder: await reachableFolder(path.join(folder, 'data'), account),
+      binDir: (await findPrograms())?.postgresBinDir as string,
+      account,
+    });
+    await postgres.start();
+    await makeMetadataTemplate(postgres);
+  });
+  afterAll(async () => {
+    await postgres.stop('immediate');
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('in the middle of a dump: 503 with Retry-After until it is back; the attempt completes and records itself', async () => {
+    const stack = await TestStack.create({ metadataServer: postgres.url('postgres') });
+    const { client } = await stack.startApi();
+    const dir = await fakeClientDir(stack.folder, 'pausesOnce');
+    await stack.startWorker({ HOLDFAST_PG_BIN_DIRS: dir });
+    const backupId = await client.createBackup({ compressionType: 'zstd' });
+    await until(
+      async () => (await client.get<OperationProgress>(`/backups/${backupId}/progress`)).bytesDone > 0,
+    );
+    await postgres.stop('immediate');
+    for (const [method, address, body] of [
+      ['GET', '/backups', undefined],
+      ['POST', '/backups', { displayName: 'x' }],
+      ['GET', `/backups/${backupId}`, undefined],
+    ] as const) {
+      const answer = await client.send(method, address, body === undefined ? {} : { body });
+      expect(answer).toMatchObject({ status: 503, body: { code: 'SERVICE_UNAVAILABLE' } });
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    }
+    expect((await client.send('GET', '/health/ready')).status).toBe(503);
+    await writeFile(path.join(dir, 'go'), '');
+    await postgres.start();
+    expect(await stack.untilEnded(client, backupId)).toMatchObject({
+      status: 'completed',
+      attempt: 1,
+      retryCount: 0,
+      errorCode: null,
+    });
+    expect(await stack.drill(client, backupId)).toMatchObject({ result: { isEqual: true } });
+    await stack.destroy();
+  });
+
+  it('when everything is written and only the record is missing: written when it is back, once', async () => {
+    const stack = await TestStack.create({ metadataServer: postgres.url('postgres') });
+    const { client } = await stack.startApi();
+    const worker = await stack.startWorker({ TEST_FREEZE_AT: 'backup-publishing' });
+    const backupId = await client.createBackup({ compressionType: 'zstd' });
+    await worker.reached('backup-publishing');
+    await postgres.stop('immediate');
+    worker.signal('SIGCONT');
+    await worker.find(
+      (line) => line.msg === 'the metadata database does not answer; the outcome is written when it does',
+    );
+    await postgres.start();
+    const backup = await stack.untilEnded(client, backupId);
+    expect(backup).toMatchObject({ status: 'completed', errorCode: null });
+    await until(async () => (await stack.storedFiles()).every((file) => !file.endsWith('.partial')));
+    expect(await stack.storedFiles()).toEqual([backup.filePath, `${backup.filePath}.manifest.json`]);
+    expect(await stack.drill(client, backupId)).toMatchObject({ result: { isEqual: true } });
+    await stack.destroy();
+  });
+});
