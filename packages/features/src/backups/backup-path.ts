@@ -46,6 +46,11 @@ export function backupPath(naming: BackupNaming): string {
 /** Up to the time stamp and what makes it unique; the attempt; the suffixes. A database's name may hold dots and stamps too. */
 const parts = /^(.*_\d{4}-\d{2}-\d{2}_\d{2}-\d{2}-\d{2}(?:_\d+)?)(?:_attempt\d+)?((?:\.[a-z0-9]+)+)$/su;
 
+/** Whether a file could be the archive of a backup of ours. */
+export function isBackupPath(path: string): boolean {
+  return parts.test(path);
+}
+
 /** The first attempt has the plain name; `forum_full_2024-06-24_14-30-00_attempt2.dump.gz` is of the second. */
 export function pathOfAttempt(path: string, attempt: number): string {
   const [, stem, suffixes] = parts.exec(path) ?? [];

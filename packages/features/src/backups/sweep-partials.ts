@@ -4,7 +4,7 @@ import { In } from 'typeorm';
 import type { OperationDeps } from '../operations/index.ts';
 import type { PartialFile, StorageDriver } from '../storage/index.ts';
 import { BackupEntity } from './backup.entity.ts';
-import { pathOfAttempt } from './backup-path.ts';
+import { isBackupPath, pathOfAttempt } from './backup-path.ts';
 import { targetsInUse } from './backup-storage.ts';
 import { archiveOf } from './stored-files.ts';
 
@@ -43,9 +43,12 @@ async function isLeftOver(
   partial: PartialFile,
 ): Promise<boolean> {
   // The row names the attempt that runs now or ran last; the file may be of one before it.
-  const firstPath = pathOfAttempt(archiveOf(partial.path), 1);
+  const archive = archiveOf(partial.path);
+  if (!isBackupPath(archive)) {
+    return false;
+  }
   const filenames = Array.from({ length: mostAttempts }, (_, index) =>
-    path.posix.basename(pathOfAttempt(firstPath, index + 1)),
+    path.posix.basename(pathOfAttempt(archive, index + 1)),
   );
   const row = await source.manager.findOne(BackupEntity, {
     where: { filename: In(filenames), storageTarget },

@@ -33,8 +33,9 @@ export const relationsQuery = `
   SELECT c.oid, nspname AS schema, relname AS name, ${kinds} AS kind,
     CASE WHEN relkind IN ('r', 'p', 'm', 'f') AND reltuples >= 0 THEN reltuples END AS "estimatedRows",
     relkind IN ('r', 'm', 'S') AS "hasStorage",
-    has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS "isReadable",
-    relkind = 'r' AND row_security_active(c.oid) AS "isFiltered",
+    -- Null where it was dropped after our snapshot: what is gone hides nothing, and the dump itself will say so.
+    COALESCE(has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT'), true) AS "isReadable",
+    relkind = 'r' AND COALESCE(row_security_active(c.oid), false) AS "isFiltered",
     relpersistence = 'u' AS "isUnlogged",
     EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
       WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
