@@ -51,6 +51,7 @@ program
   .option('--json <file>', 'write the figures there as JSON')
   .option('--size <size>', 'how large the database or file is, or how many backups are listed')
   .option('--rounds <count>', 'how often each is measured')
+  .option('--formats <names>', 'of backup: custom, plain, tar and directory, separated by commas')
   .action(async (name: string | undefined, options: BenchOptions) => {
     process.exitCode = await runBench(name ?? 'backup', options);
   });

@@ -12,6 +12,7 @@ export interface BenchOptions {
   /** Each benchmark has defaults of its own. */
   readonly size?: string;
   readonly rounds?: string;
+  readonly formats?: string;
 }
 
 export async function runBench(name: string, options: BenchOptions): Promise<number> {
@@ -26,6 +27,7 @@ export async function runBench(name: string, options: BenchOptions): Promise<num
   const args = [
     ...(options.size === undefined ? [] : ['--size', options.size]),
     ...(options.rounds === undefined ? [] : ['--rounds', options.rounds]),
+    ...(options.formats === undefined ? [] : ['--formats', options.formats]),
     ...(options.json === undefined ? [] : ['--json', path.resolve(options.json)]),
   ];
   return await run(

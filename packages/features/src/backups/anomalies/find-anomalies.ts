@@ -6,7 +6,7 @@ import { recordAudit, systemActor } from '../../audit/index.ts';
 import { type OperationContext, publishOperationEvent } from '../../operations/index.ts';
 import type { BackupRow } from '../backup.entity.ts';
 import { judgeAnomalies } from './judge-anomalies.ts';
-import { readHistory, rowsByTable } from './read-history.ts';
+import { readEarlierFigures, rowsByTable } from './read-earlier-figures.ts';
 
 /** Before the transaction that completes the backup, so that nobody waits for it; who listens is told after that transaction. */
 export async function findAnomalies(
@@ -22,7 +22,7 @@ export async function findAnomalies(
       durationSeconds: await secondsSoFar(manager, row),
       tables: rowsByTable(contents.tables),
     },
-    await readHistory(manager, row),
+    await readEarlierFigures(manager, row),
   );
   if (anomalies.length > 0) {
     onEnd(async (isCompleted) => {

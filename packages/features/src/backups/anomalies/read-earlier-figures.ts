@@ -18,7 +18,7 @@ interface HistoryRow extends Omit<EarlierFigures, 'tables' | 'accepted'> {
  * Deleted ones and those damaged since tell as well what the database was when they were made; one that is marked, and accepted by nobody,
  * does not.
  */
-export async function readHistory(manager: EntityManager, row: BackupRow): Promise<EarlierFigures[]> {
+export async function readEarlierFigures(manager: EntityManager, row: BackupRow): Promise<EarlierFigures[]> {
   const rows = (await manager.query(
     `SELECT file_size::float8 AS "storedBytes", uncompressed_size::float8 AS "rawBytes", duration::float8 AS "durationSeconds",
        compression_type = $4 AND compression_level IS NOT DISTINCT FROM $5 AND jobs = $6 AS "isCompressedAlike",
