@@ -1,5 +1,6 @@
 /** Backups over HTTP: requests, rows and the manifest. */
 import { type Static, Type } from '@sinclair/typebox';
+import { Anomaly } from './anomalies.ts';
 import { Count, NullOr, Nullable, OneOf, Pagination, pageQuery, Timestamp } from './schema.ts';
 
 export const backupTypes = ['full', 'schema', 'selective'] as const;
@@ -155,6 +156,9 @@ export const ListBackupsQuery = Type.Object(
     startDate: Type.Optional(Timestamp),
     endDate: Type.Optional(Timestamp),
     tags: Type.Optional(Type.Array(Tag, { maxItems: 50, description: 'Backups that carry all of these' })),
+    isAnomalous: Type.Optional(
+      Type.Boolean({ description: 'Those with anomalies that nobody has accepted, or all others' }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -212,6 +216,15 @@ export const BackupView = Type.Object(
     provedAt: Nullable(Timestamp),
     damagedAt: Nullable(Timestamp),
     damage: Nullable(Type.String({ description: 'What the last reading of the stored file found wrong' })),
+    anomalies: Type.Array(Anomaly, {
+      description: "Where it differs from this database's history; the largest losses of tables first",
+    }),
+    isAnomalous: Type.Boolean({
+      description: 'It has anomalies that nobody has accepted: it does not count as a good backup',
+    }),
+    anomaliesAcceptedAt: Nullable(Timestamp),
+    anomaliesAcceptedBy: Nullable(Type.String()),
+    anomaliesAcceptedReason: Nullable(Type.String()),
   },
   { $id: 'Backup' },
 );
@@ -238,7 +251,8 @@ export const BackupList = Type.Object({
     Pagination,
     Type.Object({
       totalIsExact: Type.Boolean({
-        description: 'False where words or tags are looked for and more than `total` backups have them',
+        description:
+          'False where words, tags or anomalies are looked for and more than `total` backups have them',
       }),
     }),
   ]),

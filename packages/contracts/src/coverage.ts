@@ -10,6 +10,7 @@ export const findingKinds = [
   'never_backed_up',
   'no_full_backup',
   'backup_old',
+  'unaccepted_anomalies',
   'unreadable_tables',
   'row_security',
   'foreign_tables',

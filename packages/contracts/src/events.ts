@@ -10,7 +10,8 @@ export interface ChannelMessages {
 }
 
 export interface OperationEvent extends OperationRef {
-  readonly event: 'created' | 'ended';
+  /** `anomalous`: a backup has completed, but differs from its database's history. */
+  readonly event: 'created' | 'anomalous' | 'ended';
   readonly status: string;
 }
 

@@ -7,16 +7,21 @@ export interface JobPayloads {
   'run-verification': { readonly operationId: string; readonly attempt: number };
   /** Remove the stored bytes of a row that is `deleting`. */
   'delete-backup': { readonly backupId: number };
+  'check-keys': { readonly requestId: string };
 }
 
 export type JobName = keyof JobPayloads;
 
-/** `operations` obeys max_concurrent_operations; `maintenance` is short work that never waits behind it. */
+/**
+ * `operations` obeys max_concurrent_operations; `maintenance` is short work that never waits behind it; `keys` is taken only by workers that
+ * have an identity to open encrypted backups with.
+ */
 export const jobQueues = {
   'run-backup': 'operations',
   'run-drill': 'operations',
   'run-verification': 'operations',
   'delete-backup': 'maintenance',
-} as const satisfies Record<JobName, 'operations' | 'maintenance'>;
+  'check-keys': 'keys',
+} as const satisfies Record<JobName, 'operations' | 'maintenance' | 'keys'>;
 
 export type QueueName = (typeof jobQueues)[JobName];

@@ -25,6 +25,9 @@ export const permissions = {
   'backups.update': 'admin',
   'backups.delete': 'admin',
   'backups.verify': 'admin',
+  'backups.accept-anomalies': 'admin',
+  'keys.read': 'admin',
+  'keys.check': 'admin',
   'backups.download': 'admin',
   /** The link itself is the right; whose it is must still have it. */
   'downloads.follow-link': 'anyone',

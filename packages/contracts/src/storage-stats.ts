@@ -1,6 +1,6 @@
 /** Statistics of the backups in storage: the specification's StorageStats and what explains it. MB are MiB. */
 import { type Static, Type } from '@sinclair/typebox';
-import { Count, Nullable, Timestamp } from './schema.ts';
+import { Count, Nullable } from './schema.ts';
 
 const Counts = Type.Record(Type.String(), Count);
 
@@ -20,12 +20,17 @@ export const StorageStats = Type.Object(
     cancelledCount: Count,
     protectedCount: Count,
     expiredCount: Type.Integer({ description: 'Completed, unprotected and past their expiresAt' }),
+    anomalousCount: Type.Integer({
+      description: 'Completed, and with anomalies that nobody has accepted',
+    }),
     totalSizeBytes: Count,
     maxStorageBytes: Count,
     sizeBytesByType: Counts,
     sizeBytesBySource: Counts,
     bytesAddedPerDay: Type.Number({ description: 'Over the last 30 days' }),
-    newestCompletedAt: Nullable(Timestamp),
+    newestCompletedAt: Nullable(
+      Type.String({ format: 'date-time', description: 'Of the good ones: neither damaged nor anomalous' }),
+    ),
   },
   { $id: 'StorageStats' },
 );

@@ -27,6 +27,11 @@ export class ApiClient {
     return new ApiClient(url, answer.token);
   }
 
+  /** With a token of a sign-in. */
+  static withToken(url: string, token: string): ApiClient {
+    return new ApiClient(url, token);
+  }
+
   async get<T>(path: string): Promise<T> {
     return await request<T>(`${this.#url}${path}`, { method: 'GET', token: this.#token });
   }

@@ -3,6 +3,7 @@ import { AppError } from '@holdfast/contracts/errors';
 import { Command, CommanderError, Option } from 'commander';
 import { type BenchOptions, runBench } from './commands/bench.ts';
 import { runDown } from './commands/down.ts';
+import { type KeysOptions, runKeysCheck } from './commands/keys.ts';
 import { runTests } from './commands/test.ts';
 import { runUp, type UpOptions } from './commands/up.ts';
 
@@ -52,6 +53,16 @@ program
   .option('--rounds <count>', 'how often each is measured')
   .action(async (name: string | undefined, options: BenchOptions) => {
     process.exitCode = await runBench(name ?? 'backup', options);
+  });
+
+program
+  .command('keys')
+  .description('the keys of encrypted backups')
+  .command('check')
+  .description('have a worker that has an identity open the newest encrypted backups')
+  .option('--json', 'print the result as JSON')
+  .action(async (options: KeysOptions) => {
+    process.exitCode = await runKeysCheck(options);
   });
 
 program.parseAsync().catch((error: unknown) => {

@@ -3,9 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '@holdfast/contracts/errors';
 import type { OperationRef } from '@holdfast/contracts/operations';
 import {
+  dailyKeyCheck,
   mergeBackupCounts,
   removeDeletedBackup,
   runBackup,
+  runKeyCheck,
   runVerification,
   sweepPartials,
 } from '@holdfast/features/backups/jobs';
@@ -39,9 +41,14 @@ export function createWorker(deps: WorkerDeps): HoldfastWorker {
       await removeDeletedBackup(deps, backupId);
       return undefined;
     },
+    'check-keys': async ({ requestId }) => {
+      await runKeyCheck(deps, requestId);
+      return undefined;
+    },
   };
   const worker = defineWorker({
     handlers,
+    queues: ['operations', 'maintenance', ...(hasIdentity(deps) ? (['keys'] as const) : [])],
     connection: deps.jobConnection,
     keys: deps.keys,
     logger,
@@ -49,8 +56,38 @@ export function createWorker(deps: WorkerDeps): HoldfastWorker {
     concurrency: config.HOLDFAST_WORKER_CONCURRENCY,
     leaseMs: deps.leaseMs,
   });
+  const loops = createLoops(deps);
+  return {
+    start: async () => {
+      listenForCancels(deps);
+      await warnOfFlawedClients(deps);
+      worker.start();
+      for (const loop of loops) {
+        loop.start();
+      }
+      logger.info({ workerId: deps.workerId }, 'worker started');
+    },
+    stop: async () => {
+      await Promise.all(loops.map((loop) => loop.stop()));
+      const stopped = worker.stop();
+      const grace = new AbortController();
+      const graceMs = config.HOLDFAST_SHUTDOWN_GRACE_SECONDS * 1000;
+      await Promise.race([
+        stopped,
+        delay(graceMs, undefined, { signal: grace.signal }).catch(() => undefined),
+      ]);
+      grace.abort();
+      deps.running.abortAll(new HandBackError('the worker shuts down'));
+      await stopped;
+    },
+  };
+}
+
+/** What a worker does beside its jobs. */
+function createLoops(deps: WorkerDeps): Loop[] {
+  const { config, logger } = deps;
   const observer = new HeartbeatObserver(deps.leaseMs, deps.clock);
-  const loops = [
+  return [
     new Loop({
       name: 'reconcile',
       intervalMs: config.HOLDFAST_RECONCILE_SECONDS * 1000,
@@ -76,31 +113,15 @@ export function createWorker(deps: WorkerDeps): HoldfastWorker {
       logger,
       task: () => sweepScratchDatabases(deps),
     }),
+    ...(hasIdentity(deps)
+      ? [new Loop({ name: 'check-keys', intervalMs: sweepEveryMs, logger, task: dailyKeyCheck(deps) })]
+      : []),
   ];
-  return {
-    start: async () => {
-      listenForCancels(deps);
-      await warnOfFlawedClients(deps);
-      worker.start();
-      for (const loop of loops) {
-        loop.start();
-      }
-      logger.info({ workerId: deps.workerId }, 'worker started');
-    },
-    stop: async () => {
-      await Promise.all(loops.map((loop) => loop.stop()));
-      const stopped = worker.stop();
-      const grace = new AbortController();
-      const graceMs = config.HOLDFAST_SHUTDOWN_GRACE_SECONDS * 1000;
-      await Promise.race([
-        stopped,
-        delay(graceMs, undefined, { signal: grace.signal }).catch(() => undefined),
-      ]);
-      grace.abort();
-      deps.running.abortAll(new HandBackError('the worker shuts down'));
-      await stopped;
-    },
-  };
+}
+
+/** Whether it can open encrypted backups. */
+function hasIdentity({ keyring }: WorkerDeps): boolean {
+  return keyring.identities !== null;
 }
 
 /** Cancels arrive at once by pub/sub; a lost one is found by the next heartbeat. */

@@ -4,6 +4,7 @@ import type { archiveTasks } from './tasks.ts';
 
 export { encodeBytes } from './encode-bytes.ts';
 export { listFolder, listStoredArchive } from './list-stored-archive.ts';
+export { readStored } from './read-stored.ts';
 export { runToEnd } from './run-to-end.ts';
 export type { StoredArchive } from './open-decoded.ts';
 export type { StoredObject } from './list-stored-objects.ts';

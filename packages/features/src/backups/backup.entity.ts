@@ -1,4 +1,5 @@
 /** The row of a backup. */
+import type { Anomaly } from '@holdfast/contracts/anomalies';
 import type {
   BackupEncryption,
   BackupFormat,
@@ -78,6 +79,13 @@ export interface BackupRow {
   /** When its file was found damaged, and how; null again once a verification finds it whole. */
   damagedAt: Date | null;
   damage: string | null;
+  /** Where it differs from this database's history. */
+  anomalies: Anomaly[];
+  /** It has anomalies and nobody has accepted them. */
+  isAnomalous: boolean;
+  anomaliesAcceptedAt: Date | null;
+  anomaliesAcceptedBy: string | null;
+  anomaliesAcceptedReason: string | null;
   deletedAt: Date | null;
 }
 
@@ -137,6 +145,11 @@ export const BackupEntity = new EntitySchema<BackupRow>({
     provedAt: nullable(timestamp('proved_at')),
     damagedAt: nullable(timestamp('damaged_at')),
     damage: nullable(text('damage')),
+    anomalies: generated(json('anomalies')),
+    isAnomalous: { ...generated(boolean('is_anomalous')), update: false },
+    anomaliesAcceptedAt: nullable(timestamp('anomalies_accepted_at')),
+    anomaliesAcceptedBy: nullable(uuid('anomalies_accepted_by')),
+    anomaliesAcceptedReason: nullable(text('anomalies_accepted_reason')),
     deletedAt: nullable(timestamp('deleted_at')),
   },
 });

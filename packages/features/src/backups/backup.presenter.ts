@@ -13,6 +13,7 @@ export function presentBackup(row: BackupRow): BackupView {
     scheduledFor,
     provedAt,
     damagedAt,
+    anomaliesAcceptedAt,
     manifest: _manifest,
     deletedAt: _deletedAt,
     estimatedBytes: _estimatedBytes,
@@ -27,5 +28,6 @@ export function presentBackup(row: BackupRow): BackupView {
     scheduledFor: iso(scheduledFor),
     provedAt: iso(provedAt),
     damagedAt: iso(damagedAt),
+    anomaliesAcceptedAt: iso(anomaliesAcceptedAt),
   };
 }

@@ -1,5 +1,6 @@
 /** What the rows of backups come to, all of one moment. */
 import type { EntityManager } from 'typeorm';
+import { isGood } from './good-backups.ts';
 
 export interface CountedGroup {
   readonly backupType: string;
@@ -20,7 +21,10 @@ export interface BackupCounts {
     readonly failures: readonly { readonly code: string; readonly count: number }[];
   };
   readonly bytesAddedPerDay: number;
+  /** Of the good ones. */
   readonly newestCompletedAt: Date | null;
+  /** Completed, and with anomalies that nobody has accepted. */
+  readonly anomalousCount: number;
 }
 
 const growthDays = 30;
@@ -50,7 +54,10 @@ export async function countBackups(manager: EntityManager): Promise<BackupCounts
      WHERE created_at > now() - interval '${growthDays} days' AND status IN ('completed', 'deleting')`,
   );
   const [newest] = await query<{ at: Date | null }>(
-    `SELECT max(completed_at) AS at FROM admin_backups WHERE status = 'completed'`,
+    `SELECT max(completed_at) AS at FROM admin_backups b WHERE ${isGood('b')}`,
+  );
+  const [anomalous] = await query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM admin_backups WHERE is_anomalous AND status = 'completed'`,
   );
   return {
     groups: groups.map((group) => ({ ...group, bytes: Number(group.bytes) })),
@@ -63,5 +70,6 @@ export async function countBackups(manager: EntityManager): Promise<BackupCounts
     },
     bytesAddedPerDay: Number(growth?.bytes ?? 0) / (growth?.days ?? 1),
     newestCompletedAt: newest?.at ?? null,
+    anomalousCount: anomalous?.count ?? 0,
   };
 }

@@ -7,6 +7,7 @@ import { type Relation, readRelations } from '@holdfast/platform/pgtools/relatio
 import { readServerFacts, type ServerFacts } from '@holdfast/platform/pgtools/role-rights';
 import type { DataSource } from 'typeorm';
 import { readOwnIdentity } from '../databases/index.ts';
+import { isGood } from './good-backups.ts';
 
 export interface LargeObjectFacts {
   readonly count: number;
@@ -83,32 +84,45 @@ export interface CataloguedDatabase {
   readonly newestFullAt: Date | null;
   /** Of the server's roles and tablespaces, which ride along with a backup that asks for them. */
   readonly newestGlobalsAt: Date | null;
+  /** Later than the newest good one, unusual, and accepted by nobody: the newest of them. */
+  readonly unaccepted: { readonly id: number; readonly sentence: string } | null;
 }
 
 /** A database without any. */
-export const neverBackedUp: CataloguedDatabase = { newest: null, newestFullAt: null, newestGlobalsAt: null };
+export const neverBackedUp: CataloguedDatabase = {
+  newest: null,
+  newestFullAt: null,
+  newestGlobalsAt: null,
+  unaccepted: null,
+};
 
-/** By database id: the newest completed backup, and when the newest full one was. */
+/** By database id: the newest good backup, when the newest full one was, and what is waiting to be accepted. */
 export async function readNewestBackups(source: DataSource): Promise<Map<number, CataloguedDatabase>> {
   const rows = (await source.query(
-    `SELECT d.id AS "databaseId", newest.*, newest_full.at AS "newestFullAt", newest_globals.at AS "newestGlobalsAt"
+    `SELECT d.id AS "databaseId", newest.*, newest_full.at AS "newestFullAt", newest_globals.at AS "newestGlobalsAt",
+       unaccepted.backup AS unaccepted
      FROM databases d
      LEFT JOIN LATERAL (
-       SELECT id, backup_type AS "backupType", completed_at AS "completedAt", proof_level AS "proofLevel" FROM admin_backups
-       WHERE database_id = d.id AND status = 'completed' ORDER BY completed_at DESC LIMIT 1) newest ON true
+       SELECT id, backup_type AS "backupType", completed_at AS "completedAt", proof_level AS "proofLevel" FROM admin_backups b
+       WHERE database_id = d.id AND ${isGood('b')} ORDER BY completed_at DESC LIMIT 1) newest ON true
      LEFT JOIN LATERAL (
-       SELECT completed_at AS at FROM admin_backups
-       WHERE database_id = d.id AND status = 'completed' AND backup_type = 'full' ORDER BY completed_at DESC LIMIT 1) newest_full ON true
+       SELECT completed_at AS at FROM admin_backups b
+       WHERE database_id = d.id AND ${isGood('b')} AND backup_type = 'full' ORDER BY completed_at DESC LIMIT 1) newest_full ON true
      LEFT JOIN LATERAL (
-       SELECT completed_at AS at FROM admin_backups
-       WHERE database_id = d.id AND status = 'completed' AND include_globals ORDER BY completed_at DESC LIMIT 1) newest_globals ON true
+       SELECT completed_at AS at FROM admin_backups b
+       WHERE database_id = d.id AND ${isGood('b')} AND include_globals ORDER BY completed_at DESC LIMIT 1) newest_globals ON true
+     LEFT JOIN LATERAL (
+       SELECT jsonb_build_object('id', b.id, 'sentence', b.anomalies->0->>'sentence') AS backup FROM admin_backups b
+       WHERE database_id = d.id AND status = 'completed' AND is_anomalous
+         AND (newest."completedAt" IS NULL OR b.completed_at > newest."completedAt")
+       ORDER BY completed_at DESC LIMIT 1) unaccepted ON true
      WHERE d.deleted_at IS NULL`,
   )) as (Omit<NewestBackup, 'id'> &
     Omit<CataloguedDatabase, 'newest'> & { databaseId: number; id: number | null })[];
   return new Map(
-    rows.map(({ databaseId, newestFullAt, newestGlobalsAt, id, ...newest }) => [
+    rows.map(({ databaseId, newestFullAt, newestGlobalsAt, unaccepted, id, ...newest }) => [
       databaseId,
-      { newest: id === null ? null : { ...newest, id }, newestFullAt, newestGlobalsAt },
+      { newest: id === null ? null : { ...newest, id }, newestFullAt, newestGlobalsAt, unaccepted },
     ]),
   );
 }

@@ -76,6 +76,29 @@ export function judgeServer(
 /** About the age of what is in storage. */
 export function judgeCatalogue(
   databaseName: string,
+  catalogued: CataloguedDatabase,
+  now: Date,
+): CoverageFinding[] {
+  return [...judgeUnaccepted(databaseName, catalogued), ...judgeAge(databaseName, catalogued, now)];
+}
+
+function judgeUnaccepted(databaseName: string, { unaccepted }: CataloguedDatabase): CoverageFinding[] {
+  return unaccepted === null
+    ? []
+    : [
+        finding({
+          kind: 'unaccepted_anomalies',
+          severity: 'warning',
+          databaseName,
+          cause: `Backup ${unaccepted.id}, newer than every good one, differs from this database's history. ${unaccepted.sentence}`,
+          remediation:
+            'See whether the database is as it should be. If so, accept it (POST /backups/:id/accept-anomalies); else restore what is missing from the newest good backup.',
+        }),
+      ];
+}
+
+function judgeAge(
+  databaseName: string,
   { newest, newestFullAt }: CataloguedDatabase,
   now: Date,
 ): CoverageFinding[] {
@@ -85,7 +108,8 @@ export function judgeCatalogue(
         kind: 'never_backed_up',
         severity: 'critical',
         databaseName,
-        cause: 'It is registered, but no backup of it has ever completed or none is left.',
+        cause:
+          'It is registered, but there is no good backup of it: none has ever completed, or none is left.',
         remediation: 'Create a backup now and a schedule for the next ones.',
       }),
     ];

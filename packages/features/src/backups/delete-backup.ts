@@ -1,12 +1,22 @@
 /** Command: delete a backup. Two-phase: the row is marked here, a worker removes the bytes and then says so. */
 import { AppError } from '@holdfast/contracts/errors';
+import type { EntityManager } from 'typeorm';
 import { type Actor, recordAudit } from '../audit/index.ts';
 import type { RequestDeps } from '../operations/index.ts';
-import { BackupEntity } from './backup.entity.ts';
+import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { findUse } from './find-use.ts';
+import { hasGoodSuccessor, isGood } from './good-backups.ts';
+
+/** `cleanup`: nobody asked for this very backup to go, so it goes only where a later good one holds what it held. */
+export type DeleteReason = 'asked-for' | 'cleanup';
 
 /** @throws AppError BACKUP_NOT_FOUND, PROTECTED, IN_USE */
-export async function deleteBackup(deps: RequestDeps, backupId: number, actor: Actor): Promise<void> {
+export async function deleteBackup(
+  deps: RequestDeps,
+  backupId: number,
+  actor: Actor,
+  reason: DeleteReason = 'asked-for',
+): Promise<void> {
   await deps.source.transaction(async (manager) => {
     const row = await manager.findOne(BackupEntity, {
       where: { id: backupId },
@@ -30,8 +40,8 @@ export async function deleteBackup(deps: RequestDeps, backupId: number, actor: A
     if (use !== null) {
       throw new AppError('IN_USE', use);
     }
-    if (row.scheduleId !== null && row.status === 'completed') {
-      await refuseNewestOfSchedule(manager.query.bind(manager), { backupId, scheduleId: row.scheduleId });
+    if (row.status === 'completed') {
+      await (reason === 'cleanup' ? refuseWithoutSuccessor : refuseNewestOfSchedule)(manager, row);
     }
     await manager.update(BackupEntity, { id: backupId, status: row.status }, { status: 'deleting' });
     await recordAudit(manager, actor, {
@@ -57,23 +67,33 @@ export async function enqueueDeletion(
   await queues.add({ name: 'delete-backup', payload: { backupId }, jobId: `delete-backup-${backupId}` });
 }
 
-type Query = (sql: string, values: unknown[]) => Promise<unknown>;
-
+/** Whoever deletes a backup by hand knows why; a schedule's newest good one is what others count on all the same. */
 async function refuseNewestOfSchedule(
-  query: Query,
-  { backupId, scheduleId }: { backupId: number; scheduleId: number },
+  manager: EntityManager,
+  { id, scheduleId }: Pick<BackupRow, 'id' | 'scheduleId'>,
 ): Promise<void> {
-  const [newest] = (await query(
-    `SELECT id FROM admin_backups WHERE schedule_id = $1 AND status = 'completed' AND damaged_at IS NULL ORDER BY completed_at DESC LIMIT 1`,
+  if (scheduleId === null) {
+    return;
+  }
+  const [newest] = (await manager.query(
+    `SELECT id FROM admin_backups WHERE schedule_id = $1 AND ${isGood('admin_backups')} ORDER BY completed_at DESC LIMIT 1`,
     [scheduleId],
   )) as { id: number }[];
-  if (newest?.id === backupId) {
-    throw new AppError(
-      'IN_USE',
-      `Backup ${backupId} is the newest restorable backup of schedule ${scheduleId}.`,
-      {
-        remediation: 'Delete it after a newer backup of the schedule has completed.',
-      },
-    );
+  if (newest?.id === id) {
+    throw new AppError('IN_USE', `Backup ${id} is the newest restorable backup of schedule ${scheduleId}.`, {
+      remediation: 'Delete it after a newer good backup of the schedule has completed.',
+    });
+  }
+}
+
+async function refuseWithoutSuccessor(manager: EntityManager, { id }: Pick<BackupRow, 'id'>): Promise<void> {
+  const rows = (await manager.query(
+    `SELECT FROM admin_backups old WHERE id = $1 AND ${hasGoodSuccessor('old')}`,
+    [id],
+  )) as unknown[];
+  if (rows.length === 0) {
+    throw new AppError('IN_USE', `No later good backup holds what backup ${id} holds.`, {
+      remediation: 'It can go by itself once there is one.',
+    });
   }
 }

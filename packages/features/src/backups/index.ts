@@ -1,6 +1,7 @@
 /** Door of the backups feature for other features and services. */
 export { BackupEntity, type BackupRow } from './backup.entity.ts';
 export { storageOf, targetsInUse } from './backup-storage.ts';
+export { reconcileKeyChecks } from './keys/request-key-check.ts';
 export { enqueueDeletion } from './delete-backup.ts';
 export { isManifestAuthentic } from './manifest-file.ts';
 export { manifestPath } from './stored-files.ts';

@@ -1,4 +1,5 @@
 /** The worker's door of the backups feature. */
+export { dailyKeyCheck, runKeyCheck } from './keys/check-keys.ts';
 export { mergeBackupCounts } from './list/count-backups.ts';
 export { removeDeletedBackup } from './remove-deleted-backup.ts';
 export { runBackup } from './run-backup.ts';

@@ -3,6 +3,7 @@ import { AppError } from '@holdfast/contracts/errors';
 import { systemActor } from '../audit/index.ts';
 import type { OperationDeps } from '../operations/index.ts';
 import { deleteBackup } from './delete-backup.ts';
+import { hasGoodSuccessor } from './good-backups.ts';
 import { removeDeletedBackup } from './remove-deleted-backup.ts';
 
 export interface RoomNeeded {
@@ -30,7 +31,7 @@ export async function makeRoom(deps: OperationDeps, { neededBytes, target }: Roo
   return freed;
 }
 
-/** Never the newest good one of its database or schedule, however long ago it expired. */
+/** Only what a later good backup holds too, however long ago it expired. */
 async function findExpired(
   { source }: Pick<OperationDeps, 'source'>,
   target: string | null,
@@ -38,12 +39,7 @@ async function findExpired(
   return (await source.query(
     `SELECT id, file_size::float8 AS size FROM admin_backups expired
      WHERE status = 'completed' AND expires_at < clock_timestamp() AND NOT is_protected
-       AND ($1::text IS NULL OR storage_target = $1)
-       AND EXISTS (SELECT FROM admin_backups newer WHERE newer.database_id = expired.database_id
-                   AND newer.status = 'completed' AND (newer.completed_at, newer.id) > (expired.completed_at, expired.id))
-       AND (schedule_id IS NULL
-            OR EXISTS (SELECT FROM admin_backups newer WHERE newer.schedule_id = expired.schedule_id
-                       AND newer.status = 'completed' AND (newer.completed_at, newer.id) > (expired.completed_at, expired.id)))
+       AND ($1::text IS NULL OR storage_target = $1) AND ${hasGoodSuccessor('expired')}
      ORDER BY completed_at, id`,
     [target],
   )) as Expired[];
@@ -52,7 +48,7 @@ async function findExpired(
 /** By the ordinary two phases, the second one here and now instead of by a job. False where something holds the backup, or its storage. */
 async function removeNow(deps: OperationDeps, id: number): Promise<boolean> {
   try {
-    await deleteBackup(deps, id, systemActor);
+    await deleteBackup(deps, id, systemActor, 'cleanup');
     await removeDeletedBackup(deps, id);
     return true;
   } catch (error) {

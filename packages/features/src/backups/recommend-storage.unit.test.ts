@@ -33,6 +33,7 @@ const counts = (changes: Partial<BackupCounts> = {}): BackupCounts => ({
   recent: { completed: 10, failures: [] },
   bytesAddedPerDay: 0,
   newestCompletedAt: null,
+  anomalousCount: 0,
   ...changes,
 });
 

@@ -18,6 +18,7 @@ import { Type } from '@sinclair/typebox';
 import { type DataSource, Not } from 'typeorm';
 import { actorOf, identityOf } from '../auth/index.ts';
 import { readCurrentProgress, requestCancel } from '../operations/index.ts';
+import { anomalyRoutes } from './anomalies/anomaly-routes.ts';
 import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { presentBackup } from './backup.presenter.ts';
 import { deleteBackup } from './delete-backup.ts';
@@ -26,6 +27,7 @@ import { reportRoutes } from './report.routes.ts';
 import { contentsRoutes } from './contents/contents-routes.ts';
 import type { DownloadDeps } from './downloads/download-deps.ts';
 import { downloadRoutes } from './downloads/download-routes.ts';
+import { keyRoutes } from './keys/key-routes.ts';
 import { listBackups } from './list/list-backups.ts';
 import { lookAtFile } from './look-at-file.ts';
 import type { StoredArchiveDeps } from './stored-archive.ts';
@@ -50,6 +52,8 @@ export const backupRoutes: FastifyPluginAsyncTypebox<BackupRoutesDeps> = async (
   await app.register(verificationRoutes, { ...deps, prefix: '' });
   await app.register(downloadRoutes, { ...deps, prefix: '' });
   await app.register(contentsRoutes, { ...deps, prefix: '' });
+  await app.register(anomalyRoutes, { ...deps, prefix: '' });
+  await app.register(keyRoutes, { ...deps, prefix: '' });
 
   app.get(
     '/backups',

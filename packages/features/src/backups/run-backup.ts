@@ -19,6 +19,7 @@ import { databaseAddress, findDatabase } from '../databases/index.ts';
 import { applicationNamePrefix, type OperationContext } from '../operations/index.ts';
 import { type Completion, watchServer } from '../operations/jobs.ts';
 import type { PartialFile, StorageDriver } from '../storage/index.ts';
+import { findAnomalies, recordAnomalies } from './anomalies/find-anomalies.ts';
 import { removeEarlierFiles, takeOwnName } from './attempt-files.ts';
 import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { chooseStorage } from './backup-storage.ts';
@@ -122,6 +123,7 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
     signal: context.signal,
     onBytes: (bytes) => progress.meter.addBytes(bytes),
   });
+  const anomalies = await findAnomalies(context, row, written);
   const published = new Set<PartialFile>();
   return async (manager) => {
     await deps.reached('backup-publishing');
@@ -143,6 +145,7 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
         isListed,
         ...(await noteWarnings(manager, row, { sizeBytes: written.stored.sizeBytes, warnings })),
       },
+      ...(await recordAnomalies(manager, row, anomalies)),
       manifest,
       proof_level: 'stored',
       proved_at: deps.clock.now(),

@@ -68,6 +68,7 @@ function summarize(counts: BackupCounts, settings: SettingsRow): StorageStats {
     cancelledCount: ofStatus('cancelled'),
     protectedCount: sumOf('protectedCount', (group) => group.status === 'completed'),
     expiredCount: counts.expired.count,
+    anomalousCount: counts.anomalousCount,
     totalSizeBytes,
     maxStorageBytes: settings.maxStorageSize,
     sizeBytesByType: byKey('backupType', 'bytes'),

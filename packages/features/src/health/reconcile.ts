@@ -8,7 +8,7 @@ import type { JobQueues } from '@holdfast/platform/queue/queues';
 import type { Redis } from 'ioredis';
 import type { DataSource } from 'typeorm';
 import { recordAudit, systemActor } from '../audit/index.ts';
-import { enqueueDeletion } from '../backups/index.ts';
+import { enqueueDeletion, reconcileKeyChecks } from '../backups/index.ts';
 import {
   enqueueAttempt,
   moveFrom,
@@ -47,6 +47,7 @@ export async function reconcile(deps: ReconcileDeps): Promise<void> {
     await enqueueWaiting(deps, kind);
   }
   await enqueueDeletions(deps);
+  await reconcileKeyChecks(deps);
 }
 
 async function readRunning(source: DataSource, kind: OperationKind): Promise<ObservedRow[]> {

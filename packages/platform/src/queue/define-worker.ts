@@ -21,6 +21,8 @@ export type JobHandlers = { readonly [N in JobName]: JobHandler<N> };
 
 export interface QueueWorkerOptions {
   readonly handlers: JobHandlers;
+  /** What this process takes jobs from. */
+  readonly queues: readonly QueueName[];
   readonly connection: Redis;
   readonly keys: RedisKeys;
   readonly logger: Logger;
@@ -37,7 +39,7 @@ export interface QueueWorker {
 }
 
 export function defineWorker(options: QueueWorkerOptions): QueueWorker {
-  const workers = (['operations', 'maintenance'] as const).map((name) => openWorker(name, options));
+  const workers = options.queues.map((name) => openWorker(name, options));
   return {
     start: () => {
       for (const worker of workers) {

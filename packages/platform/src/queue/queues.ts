@@ -41,7 +41,7 @@ export class JobQueues {
       queue.on('error', (error) => logger.debug({ error: error.message, queue: name }, 'queue connection'));
       return queue;
     };
-    this.#queues = { operations: open('operations'), maintenance: open('maintenance') };
+    this.#queues = { operations: open('operations'), maintenance: open('maintenance'), keys: open('keys') };
   }
 
   /** @throws AppError SERVICE_UNAVAILABLE at once while Redis is away, as all of these */

@@ -14,6 +14,7 @@ export interface BackupFilters {
   readonly period: Period;
   readonly tags: readonly string[] | null;
   readonly search: string | null;
+  readonly isAnomalous: boolean | null;
 }
 
 export type CountedColumn = 'status' | 'backup_type' | 'source';
@@ -36,6 +37,7 @@ export function filtersOf(query: ListBackupsQuery): BackupFilters {
     period: { fromMs, toMs: lastMs === null ? null : lastMs + 1 },
     tags: query.tags ?? null,
     search: query.search ?? null,
+    isAnomalous: query.isAnomalous ?? null,
   };
 }
 
@@ -99,12 +101,19 @@ export function addPeriod(conditions: Conditions, { fromMs, toMs }: Period): Con
   return conditions;
 }
 
-/** True where words or tags play a part: what no column of ours is ordered or counted by. */
-export function hasMatching({ tags, search }: BackupFilters): boolean {
-  return tags !== null || search !== null;
+/** True where words, tags or anomalies play a part: what no column of ours is ordered or counted by. */
+export function hasMatching({ tags, search, isAnomalous }: BackupFilters): boolean {
+  return tags !== null || search !== null || isAnomalous !== null;
 }
 
-export function addMatching(conditions: Conditions, { tags, search }: BackupFilters): Conditions {
+export function addMatching(
+  conditions: Conditions,
+  { tags, search, isAnomalous }: BackupFilters,
+): Conditions {
+  if (isAnomalous !== null) {
+    // Not as a value, so that the index of those few is seen to fit.
+    conditions.add(() => (isAnomalous ? 'is_anomalous' : 'NOT is_anomalous'));
+  }
   if (tags !== null) {
     conditions.add((value) => `tags @> CAST(${value} AS jsonb)`, JSON.stringify(tags));
   }

@@ -1,0 +1,67 @@
+/** Compares a backup that is about to complete with its database's history, and says so where it is unusual. */
+import type { Anomaly } from '@holdfast/contracts/anomalies';
+import type { EntityManager } from 'typeorm';
+import type { WrittenArchive } from '../../archives/index.ts';
+import { recordAudit, systemActor } from '../../audit/index.ts';
+import { type OperationContext, publishOperationEvent } from '../../operations/index.ts';
+import type { BackupRow } from '../backup.entity.ts';
+import { judgeAnomalies } from './judge-anomalies.ts';
+import { readHistory, rowsByTable } from './read-history.ts';
+
+/** Before the transaction that completes the backup, so that nobody waits for it; who listens is told after that transaction. */
+export async function findAnomalies(
+  { deps, ref, logger, onEnd }: OperationContext,
+  row: BackupRow,
+  { stored, contents }: WrittenArchive,
+): Promise<Anomaly[]> {
+  const { manager } = deps.source;
+  const anomalies = judgeAnomalies(
+    {
+      storedBytes: stored.sizeBytes,
+      rawBytes: contents.bytes,
+      durationSeconds: await secondsSoFar(manager, row),
+      tables: rowsByTable(contents.tables),
+    },
+    await readHistory(manager, row),
+  );
+  if (anomalies.length > 0) {
+    onEnd(async (isCompleted) => {
+      if (isCompleted) {
+        logger.warn(
+          { anomalies: anomalies.map(({ sentence }) => sentence) },
+          "the backup differs from its database's history: it does not count as a good one until it is accepted",
+        );
+        await publishOperationEvent(deps, { ...ref, event: 'anomalous', status: 'completed' });
+      }
+    });
+  }
+  return anomalies;
+}
+
+/** By the clock that the start was taken from. */
+async function secondsSoFar(manager: EntityManager, { id }: BackupRow): Promise<number | null> {
+  const [row] = (await manager.query(
+    `SELECT CEIL(EXTRACT(EPOCH FROM clock_timestamp() - started_at))::float8 AS seconds FROM admin_backups WHERE id = $1`,
+    [id],
+  )) as { seconds: number | null }[];
+  return row?.seconds ?? null;
+}
+
+/** @returns the column of the row, in the transaction that completes it; the trail has it in the same one */
+export async function recordAnomalies(
+  manager: EntityManager,
+  row: BackupRow,
+  anomalies: readonly Anomaly[],
+): Promise<{ anomalies: string }> {
+  if (anomalies.length > 0) {
+    await recordAudit(manager, systemActor, {
+      action: 'backup.anomalous',
+      subjectType: 'backup',
+      subjectId: String(row.id),
+      outcome: 'succeeded',
+      after: { anomalies },
+    });
+  }
+  // As text: the driver would write an array as one of PostgreSQL's own.
+  return { anomalies: JSON.stringify(anomalies) };
+}
