@@ -211,6 +211,12 @@ export const BackupView = Type.Object(
     proofLevel: Nullable(OneOf(proofLevels)),
     provedAt: Nullable(Timestamp),
     damagedAt: Nullable(Timestamp),
+    isTrusted: Type.Boolean({
+      description: 'Whether it may be restored: false for what was made elsewhere, until an admin says so',
+    }),
+    isManifestSigned: Type.Boolean({
+      description: 'False where the catalogue took a manifest that this installation did not sign',
+    }),
     damage: Nullable(Type.String({ description: 'What the last reading of the stored file found wrong' })),
   },
   { $id: 'Backup' },

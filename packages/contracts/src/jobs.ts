@@ -5,6 +5,7 @@ export interface JobPayloads {
   'run-backup': { readonly backupId: number; readonly attempt: number };
   'run-drill': { readonly operationId: string; readonly attempt: number };
   'run-verification': { readonly operationId: string; readonly attempt: number };
+  'run-rebuild': { readonly operationId: string; readonly attempt: number };
   /** Remove the stored bytes of a row that is `deleting`. */
   'delete-backup': { readonly backupId: number };
 }
@@ -16,6 +17,7 @@ export const jobQueues = {
   'run-backup': 'operations',
   'run-drill': 'operations',
   'run-verification': 'operations',
+  'run-rebuild': 'operations',
   'delete-backup': 'maintenance',
 } as const satisfies Record<JobName, 'operations' | 'maintenance'>;
 

@@ -1,6 +1,6 @@
 /** The manifest that lies beside every stored backup: what is in it, so that a restore can be compared with it. */
 import { type Static, Type } from '@sinclair/typebox';
-import { BackupEncryption, backupFormats, backupTypes, compressionTypes } from './backups.ts';
+import { BackupEncryption, backupFormats, backupSources, backupTypes, compressionTypes } from './backups.ts';
 import { Count, OneOf, Timestamp } from './schema.ts';
 
 export const TableManifest = Type.Object({
@@ -32,6 +32,12 @@ export const Manifest = Type.Object(
       startedAt: Timestamp,
       completedAt: Timestamp,
       attempt: Type.Integer(),
+      /** What people said of it when it was made: so that a rebuilt catalogue says it too. */
+      source: Type.Optional(OneOf(backupSources)),
+      description: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+      tags: Type.Optional(Type.Array(Type.String())),
+      jobs: Type.Optional(Type.Integer()),
+      createdAt: Type.Optional(Timestamp),
     }),
     file: Type.Object({
       path: Type.String({ description: 'Relative to the storage target' }),

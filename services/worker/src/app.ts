@@ -6,6 +6,7 @@ import {
   mergeBackupCounts,
   removeDeletedBackup,
   runBackup,
+  runRebuild,
   runVerification,
   sweepPartials,
 } from '@holdfast/features/backups/jobs';
@@ -35,6 +36,8 @@ export function createWorker(deps: WorkerDeps): HoldfastWorker {
       runOperation(deps, { ref: { kind: 'drill', id: operationId }, attempt, run: runDrill }, signal),
     'run-verification': ({ operationId, attempt }, signal) =>
       runOperation(deps, { ref: { kind: 'verify', id: operationId }, attempt, run: runVerification }, signal),
+    'run-rebuild': ({ operationId, attempt }, signal) =>
+      runOperation(deps, { ref: { kind: 'rebuild', id: operationId }, attempt, run: runRebuild }, signal),
     'delete-backup': async ({ backupId }) => {
       await removeDeletedBackup(deps, backupId);
       return undefined;

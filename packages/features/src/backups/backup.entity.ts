@@ -78,6 +78,10 @@ export interface BackupRow {
   /** When its file was found damaged, and how; null again once a verification finds it whole. */
   damagedAt: Date | null;
   damage: string | null;
+  /** False until somebody has said that what is in it may be restored: of what was made elsewhere. */
+  isTrusted: boolean;
+  /** False where another installation, or nobody, signed the manifest beside the file. */
+  isManifestSigned: boolean;
   deletedAt: Date | null;
 }
 
@@ -137,6 +141,8 @@ export const BackupEntity = new EntitySchema<BackupRow>({
     provedAt: nullable(timestamp('proved_at')),
     damagedAt: nullable(timestamp('damaged_at')),
     damage: nullable(text('damage')),
+    isTrusted: generated(boolean('is_trusted')),
+    isManifestSigned: generated(boolean('is_manifest_signed')),
     deletedAt: nullable(timestamp('deleted_at')),
   },
 });

@@ -46,6 +46,11 @@ export function buildManifest({
       startedAt: (row.startedAt ?? completedAt).toISOString(),
       completedAt: completedAt.toISOString(),
       attempt,
+      source: row.source,
+      description: row.description,
+      tags: row.tags,
+      jobs: row.jobs,
+      createdAt: row.createdAt.toISOString(),
     },
     file: {
       path: row.filePath,
