@@ -69,6 +69,22 @@ export const Manifest = Type.Object(
         },
       ),
     ),
+    import: Type.Optional(
+      Type.Object(
+        {
+          fileName: Type.String(),
+          sizeBytes: Count,
+          md5: Type.String(),
+          sha256: Type.String(),
+          wrapping: OneOf(compressionTypes),
+          innerCompression: Type.String(),
+          assumed: Type.Array(Type.String(), {
+            description: 'What of `database` the file does not say, so that the usual was taken',
+          }),
+        },
+        { description: 'The file made elsewhere that this backup was made from' },
+      ),
+    ),
     database: Type.Object({
       name: Type.String(),
       serverVersion: Type.String(),
@@ -103,7 +119,9 @@ export const Manifest = Type.Object(
     largeObjects: Type.Object({ count: Count, bytes: Count, digest: Type.String() }),
     sequences: Type.Array(Type.Object({ schema: Type.String(), name: Type.String(), value: Type.String() })),
     constraints: Type.Object({
-      total: Count,
+      total: Type.Union([Count, Type.Null()], {
+        description: 'Null where nobody counted: of an imported backup',
+      }),
       notValid: Type.Array(Type.String(), { description: 'Declared NOT VALID in the source' }),
     }),
     objects: Type.Record(Type.String(), Count, { description: 'Entries of the table of contents by kind' }),

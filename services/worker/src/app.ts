@@ -5,10 +5,10 @@ import type { OperationRef } from '@holdfast/contracts/operations';
 import {
   mergeBackupCounts,
   removeDeletedBackup,
-  runBackup,
+  runBackupAttempt,
   runRebuild,
   runVerification,
-  sweepPartials,
+  sweepStorage,
 } from '@holdfast/features/backups/jobs';
 import { HeartbeatObserver, reconcile } from '@holdfast/features/health/index';
 import { HandBackError } from '@holdfast/features/operations/index';
@@ -29,22 +29,8 @@ const sweepEveryMs = 60_000;
 
 export function createWorker(deps: WorkerDeps): HoldfastWorker {
   const { config, logger } = deps;
-  const handlers: JobHandlers = {
-    'run-backup': ({ backupId, attempt }, signal) =>
-      runOperation(deps, { ref: { kind: 'backup', id: String(backupId) }, attempt, run: runBackup }, signal),
-    'run-drill': ({ operationId, attempt }, signal) =>
-      runOperation(deps, { ref: { kind: 'drill', id: operationId }, attempt, run: runDrill }, signal),
-    'run-verification': ({ operationId, attempt }, signal) =>
-      runOperation(deps, { ref: { kind: 'verify', id: operationId }, attempt, run: runVerification }, signal),
-    'run-rebuild': ({ operationId, attempt }, signal) =>
-      runOperation(deps, { ref: { kind: 'rebuild', id: operationId }, attempt, run: runRebuild }, signal),
-    'delete-backup': async ({ backupId }) => {
-      await removeDeletedBackup(deps, backupId);
-      return undefined;
-    },
-  };
   const worker = defineWorker({
-    handlers,
+    handlers: handlersOf(deps),
     connection: deps.jobConnection,
     keys: deps.keys,
     logger,
@@ -60,7 +46,7 @@ export function createWorker(deps: WorkerDeps): HoldfastWorker {
       logger,
       task: () => reconcile({ ...deps, observer }),
     }),
-    new Loop({ name: 'sweep-partials', intervalMs: sweepEveryMs, logger, task: () => sweepPartials(deps) }),
+    new Loop({ name: 'sweep-partials', intervalMs: sweepEveryMs, logger, task: () => sweepStorage(deps) }),
     new Loop({
       name: 'sweep-scratch-folders',
       intervalMs: sweepEveryMs,
@@ -102,6 +88,27 @@ export function createWorker(deps: WorkerDeps): HoldfastWorker {
       grace.abort();
       deps.running.abortAll(new HandBackError('the worker shuts down'));
       await stopped;
+    },
+  };
+}
+
+function handlersOf(deps: WorkerDeps): JobHandlers {
+  return {
+    'run-backup': ({ backupId, attempt }, signal) =>
+      runOperation(
+        deps,
+        { ref: { kind: 'backup', id: String(backupId) }, attempt, run: runBackupAttempt },
+        signal,
+      ),
+    'run-drill': ({ operationId, attempt }, signal) =>
+      runOperation(deps, { ref: { kind: 'drill', id: operationId }, attempt, run: runDrill }, signal),
+    'run-verification': ({ operationId, attempt }, signal) =>
+      runOperation(deps, { ref: { kind: 'verify', id: operationId }, attempt, run: runVerification }, signal),
+    'run-rebuild': ({ operationId, attempt }, signal) =>
+      runOperation(deps, { ref: { kind: 'rebuild', id: operationId }, attempt, run: runRebuild }, signal),
+    'delete-backup': async ({ backupId }) => {
+      await removeDeletedBackup(deps, backupId);
+      return undefined;
     },
   };
 }

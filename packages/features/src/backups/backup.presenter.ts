@@ -15,6 +15,7 @@ export function presentBackup(row: BackupRow): BackupView {
     damagedAt,
     manifest: _manifest,
     deletedAt: _deletedAt,
+    import: _import,
     estimatedBytes: _estimatedBytes,
     ...same
   } = row;

@@ -45,6 +45,13 @@ const addTrust = [
     ADD COLUMN is_manifest_signed BOOLEAN NOT NULL DEFAULT true,
     ADD COLUMN import JSONB`,
   `ALTER TABLE admin_backups ADD CONSTRAINT admin_backups_import_has_its_file CHECK (import IS NULL OR source = 'imported')`,
+  // Uploaded files, on record before their first byte, so that none is forgotten whatever dies.
+  `CREATE TABLE import_uploads (
+    path TEXT PRIMARY KEY,
+    storage_target TEXT NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL DEFAULT CURRENT_TIMESTAMP
+  )`,
+  `CREATE INDEX idx_admin_backups_import_path ON admin_backups ((import->>'path')) WHERE source = 'imported'`,
 ];
 
 export class RebuildAndImport1764100000600 implements MigrationInterface {
@@ -58,6 +65,7 @@ export class RebuildAndImport1764100000600 implements MigrationInterface {
 
   async down(runner: QueryRunner): Promise<void> {
     for (const statement of [
+      'DROP TABLE import_uploads',
       'ALTER TABLE admin_backups DROP COLUMN import, DROP COLUMN is_manifest_signed, DROP COLUMN is_trusted',
       `UPDATE databases SET origin = 'registered' WHERE origin = 'rebuilt'`,
       'ALTER TABLE databases DROP CONSTRAINT databases_origin_check',
