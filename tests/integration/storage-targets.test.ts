@@ -149,15 +149,6 @@ describe('the storage target', () => {
     await stack.startApi();
     expect(await stack.metadata.query(location)).toEqual([{ location: settings }]);
   });
-
-  it('of backups from before there were targets is that of the environment', async () => {
-    const backup = await stack.backUp(client, { ...quick, storageTarget: settings });
-    await stack.metadata.query('UPDATE admin_backups SET storage_target = NULL WHERE id = $1', [backup.id]);
-    await stack.startApi();
-    expect(await client.get(`/backups/${backup.id}`)).toMatchObject({
-      storageTarget: pathToFileURL(stack.storageDir).href,
-    });
-  });
 });
 
 describe('StorageTargets', () => {

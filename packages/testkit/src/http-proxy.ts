@@ -7,6 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 export type Fault =
   | { readonly kind: 'answer'; readonly status: number; readonly code: string }
+  /** Takes the request and never answers. */
+  | { readonly kind: 'hang' }
   /** Passes everything on, a piece at a time with pauses. */
   | { readonly kind: 'slow'; readonly pauseMs: number }
   /** Both connections break when so much of the request's, or the answer's, body has passed. */
@@ -62,6 +64,10 @@ export class HttpProxy {
     const fault = this.decide(proxied);
     if (fault?.kind === 'answer') {
       await refuse(incoming, answer, fault);
+      return;
+    }
+    if (fault?.kind === 'hang') {
+      incoming.resume();
       return;
     }
     const { hostname, port } = this.#upstream;

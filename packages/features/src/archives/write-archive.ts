@@ -57,7 +57,11 @@ export async function writeArchive(
   const inspector = startInspectorThread();
   const destination = await openStorage(input.storage).createPartial(input.partial, input.expectedBytes);
   let ends: Connections | null = null;
-  const end = (): void => void ends?.end();
+  const end = (): void => {
+    // A storage that does not answer must not hold up a cancel.
+    destination.destroy();
+    void ends?.end();
+  };
   signal.addEventListener('abort', end, { once: true });
   try {
     ends = await connect(input);
