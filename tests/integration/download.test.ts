@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { cp, mkdir, open, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { BackupView } from '@holdfast/contracts/backups';
 import type { DownloadLink } from '@holdfast/contracts/downloads';
-import { download, type RawDownload } from '@holdfast/testkit/raw-download';
+import { download, type RawDownload, type RawDownloadOptions } from '@holdfast/testkit/raw-download';
 import { TestClient } from '@holdfast/testkit/test-client';
 import type { TestProcess } from '@holdfast/testkit/test-process';
 import { TestStack } from '@holdfast/testkit/test-stack';
@@ -37,12 +37,25 @@ describe('downloading', () => {
     await writeFile(stack.storedPath(backup), bytes);
   });
 
+  const followed: RawDownload[] = [];
+  const follow = async (url: string, options: RawDownloadOptions = {}): Promise<RawDownload> => {
+    const answer = await download(url, options);
+    followed.push(answer);
+    return answer;
+  };
+  // A transfer that a failed test left would hold its file for all that follow.
+  afterEach(() => {
+    for (const answer of followed.splice(0)) {
+      answer.leave();
+    }
+  });
+
   const link = async (id = backup.id): Promise<string> => {
     const { url } = await client.post<DownloadLink>(`/backups/${id}/download-link`);
     return `${client.url}${url}`;
   };
   const signedIn = (id: number, headers: Record<string, string> = {}): Promise<RawDownload> =>
-    download(`${client.url}/api/admin/backup-restore/backups/${id}/download`, {
+    follow(`${client.url}/api/admin/backup-restore/backups/${id}/download`, {
       headers: { authorization: `Bearer ${client.token}`, ...headers },
     });
   const codeOf = async (answer: RawDownload): Promise<string> =>
@@ -66,8 +79,8 @@ describe('downloading', () => {
   describe('by a link', () => {
     it('gives the very bytes with all that a client needs to check them, once', async () => {
       const url = await link();
-      const head = await download(url, { method: 'HEAD' });
-      const got = await download(url);
+      const head = await follow(url, { method: 'HEAD' });
+      const got = await follow(url);
       expect(got.status).toBe(200);
       expect(bytes.equals(await got.rest())).toBe(true);
       expect(got.headers).toMatchObject({
@@ -85,13 +98,13 @@ describe('downloading', () => {
       const stable = ({ headers }: RawDownload) =>
         Object.entries(headers).filter(([name]) => !/^(date|x-ratelimit.*)$/.test(name));
       expect(stable(head)).toEqual(stable(got));
-      const again = await download(url);
+      const again = await follow(url);
       expect([again.status, await codeOf(again)]).toEqual([404, 'NOT_FOUND']);
     });
 
     it('is used up by one of many that follow it at once', async () => {
       const url = await link();
-      const answers = await Promise.all(Array.from({ length: 8 }, () => download(url)));
+      const answers = await Promise.all(Array.from({ length: 8 }, () => follow(url)));
       expect(answers.map(({ status }) => status).sort((a, b) => a - b)).toEqual([
         200,
         ...Array<number>(7).fill(404),
@@ -102,20 +115,20 @@ describe('downloading', () => {
     it('goes on where it broke, for its own client alone', async () => {
       const { id } = await bigBackup('resumed.dump');
       const url = await link(id);
-      const first = await download(url);
+      const first = await follow(url);
       const [part] = (await once(first.message, 'data')) as [Buffer];
       first.leave();
       const { etag } = first.headers as { etag: string };
       const range = { range: `bytes=${part.length}-`, 'if-range': etag };
       const refused = [
-        await download(url, { headers: { ...range, 'user-agent': 'another' } }),
-        await download(url, { headers: range, from: '127.0.0.2' }),
-        await download(url, { headers: { ...range, 'if-range': '"another"' } }),
-        await download(url, { headers: { range: 'bytes=0-' } }),
-        await download(url, { method: 'HEAD', headers: { 'user-agent': 'another' } }),
+        await follow(url, { headers: { ...range, 'user-agent': 'another' } }),
+        await follow(url, { headers: range, from: '127.0.0.2' }),
+        await follow(url, { headers: { ...range, 'if-range': '"another"' } }),
+        await follow(url, { headers: { range: 'bytes=0-' } }),
+        await follow(url, { method: 'HEAD', headers: { 'user-agent': 'another' } }),
       ];
       expect(refused.map(({ status }) => status)).toEqual([404, 404, 404, 404, 404]);
-      const second = await download(url, { headers: range });
+      const second = await follow(url, { headers: range });
       expect([second.status, second.headers['content-range']]).toEqual([
         206,
         `bytes ${part.length}-${bigBytes - 1}/${bigBytes}`,
@@ -125,21 +138,21 @@ describe('downloading', () => {
       await stack.metadata.query(
         `UPDATE download_tokens SET expires_at = now() WHERE claimed_at IS NOT NULL`,
       );
-      expect((await download(url, { headers: range })).status).toBe(404);
+      expect((await follow(url, { headers: range })).status).toBe(404);
     });
 
     it('is worth nothing once it has expired, was guessed, or whose it is has lost the right', async () => {
       const expired = await link();
       await stack.metadata.query(`UPDATE download_tokens SET expires_at = now() WHERE claimed_at IS NULL`);
-      expect((await download(expired)).status).toBe(404);
+      expect((await follow(expired)).status).toBe(404);
       const guessed = expired.replace(/[^/]{43}$/, 'A'.repeat(43));
-      expect((await download(guessed)).status).toBe(404);
-      expect((await download(`${expired}A`)).status).toBe(400);
+      expect((await follow(guessed)).status).toBe(404);
+      expect((await follow(`${expired}A`)).status).toBe(400);
       const lost = await link();
       await stack.metadata.query(`UPDATE users SET role = 'mod'`);
-      expect(await codeOf(await download(lost))).toBe('FORBIDDEN');
+      expect(await codeOf(await follow(lost))).toBe('FORBIDDEN');
       await stack.metadata.query(`UPDATE users SET role = 'super-admin'`);
-      expect((await download(lost)).status).toBe(200);
+      expect((await follow(lost)).status).toBe(200);
     });
 
     it('is kept as a hash only, and all of it is in the audit trail', async () => {
@@ -148,7 +161,7 @@ describe('downloading', () => {
       expect(token).toMatch(/^[\w-]{43}$/);
       const kept = await stack.metadata.query('SELECT * FROM download_tokens');
       expect(JSON.stringify(kept)).not.toContain(token);
-      await (await download(url, { headers: { range: 'bytes=5-9' } })).rest();
+      await (await follow(url, { headers: { range: 'bytes=5-9' } })).rest();
       const [made, followed] = (
         await stack.metadata.query<{ action: string; after: object }>(
           `SELECT action, after FROM audit_log WHERE action LIKE 'backup.download%' ORDER BY id DESC LIMIT 2`,
@@ -173,12 +186,12 @@ describe('downloading', () => {
       expect([several.status, bytes.equals(await several.rest())]).toEqual([200, true]);
 
       const url = `${client.url}/api/admin/backup-restore/backups/${backup.id}/download`;
-      expect((await download(url)).status).toBe(401);
+      expect((await follow(url)).status).toBe(401);
       await stack.metadata.query(
         `INSERT INTO users (email, username, role, password_hash) SELECT 'mod@example.org', 'mod-user', 'mod', password_hash FROM users`,
       );
       const mod = await TestClient.signIn(client.url, 'mod@example.org', 'correct horse battery');
-      expect((await download(url, { headers: { authorization: `Bearer ${mod.token}` } })).status).toBe(403);
+      expect((await follow(url, { headers: { authorization: `Bearer ${mod.token}` } })).status).toBe(403);
       expect((await mod.send('POST', `/backups/${backup.id}/download-link`)).status).toBe(403);
       await stack.metadata.query(
         `DELETE FROM user_sessions WHERE user_id IN (SELECT user_id FROM users WHERE role = 'mod')`,
@@ -234,7 +247,7 @@ describe('downloading', () => {
         await signedIn(backup.id).then((good) => good.rest());
         const url = await link();
         await damage(stack.storedPath(backup));
-        const answer = await download(url);
+        const answer = await follow(url);
         expect(answer.headers['content-type']).toContain('application/problem+json');
         expect(await codeOf(answer)).toBe(code);
         expect(await client.get(`/backups/${backup.id}`)).toMatchObject({
@@ -242,7 +255,7 @@ describe('downloading', () => {
         });
         await rm(stack.storedPath(backup), { recursive: true, force: true });
         await writeFile(stack.storedPath(backup), bytes);
-        expect(bytes.equals(await (await download(url)).rest())).toBe(true);
+        expect(bytes.equals(await (await follow(url)).rest())).toBe(true);
         await until(async () => (await leases()).length === 0);
       },
     );

@@ -7,7 +7,13 @@ import { createDataSource } from '@holdfast/platform/db/data-source';
 import { migrateDown, migrateUp } from '@holdfast/platform/db/migrate';
 import { migrations } from '@holdfast/platform/db/migrations/list';
 import { createTestDatabase, type TestDatabase } from '@holdfast/testkit/databases';
-import { backupMoves, drillMoves, verificationMoves } from '@holdfast/features/operations/index';
+import { rebuildStatuses } from '@holdfast/contracts/catalog';
+import {
+  backupMoves,
+  drillMoves,
+  rebuildMoves,
+  verificationMoves,
+} from '@holdfast/features/operations/index';
 
 describe('the metadata schema', () => {
   let database: TestDatabase;
@@ -119,6 +125,12 @@ describe('the metadata schema', () => {
       expect(await allowedMoves(table, statuses, insert)).toEqual(sorted(moves));
     },
   );
+
+  it('lets rebuilds of the catalogue make the moves of their state machine and no other', async () => {
+    const insert = (status: string): string =>
+      `INSERT INTO catalog_rebuilds (storage_target, status, worker_id, heartbeat_at, attempt, result) VALUES ('t', '${status}', 'w', now(), 1, '{}') RETURNING operation_id AS key`;
+    expect(await allowedMoves('catalog_rebuilds', rebuildStatuses, insert)).toEqual(sorted(rebuildMoves));
+  });
 
   it('refuses a completed backup without its proof, and a running one without its claim', async () => {
     const insert = (status: string) =>

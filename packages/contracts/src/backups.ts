@@ -215,6 +215,12 @@ export const BackupView = Type.Object(
     proofLevel: Nullable(OneOf(proofLevels)),
     provedAt: Nullable(Timestamp),
     damagedAt: Nullable(Timestamp),
+    isTrusted: Type.Boolean({
+      description: 'Whether it may be restored: false for what was made elsewhere, until an admin says so',
+    }),
+    isManifestSigned: Type.Boolean({
+      description: 'False where the catalogue took a manifest that this installation did not sign',
+    }),
     damage: Nullable(Type.String({ description: 'What the last reading of the stored file found wrong' })),
     anomalies: Type.Array(Anomaly, {
       description: "Where it differs from this database's history; the largest losses of tables first",

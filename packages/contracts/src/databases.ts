@@ -11,7 +11,7 @@ export const databaseSslModes = [
   'verify-ca',
   'verify-full',
 ] as const;
-export const databaseOrigins = ['registered', 'environment'] as const;
+export const databaseOrigins = ['registered', 'environment', 'rebuilt'] as const;
 
 const noControl = '^[^\\u0000-\\u001f\\u007f]+$';
 const EntryName = Type.String({
@@ -82,7 +82,7 @@ export const DatabaseView = Type.Object(
     tags: Type.Array(Type.String()),
     origin: OneOf(
       databaseOrigins,
-      'environment: named by TARGET_DATABASE_URL, where its connection is changed',
+      'environment: named by TARGET_DATABASE_URL, where its connection is changed; rebuilt: known from manifests alone, its connection is to be given',
     ),
     createdBy: Nullable(Type.String()),
     updatedBy: Nullable(Type.String()),

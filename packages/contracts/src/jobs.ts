@@ -5,6 +5,7 @@ export interface JobPayloads {
   'run-backup': { readonly backupId: number; readonly attempt: number };
   'run-drill': { readonly operationId: string; readonly attempt: number };
   'run-verification': { readonly operationId: string; readonly attempt: number };
+  'run-rebuild': { readonly operationId: string; readonly attempt: number };
   /** Remove the stored bytes of a row that is `deleting`. */
   'delete-backup': { readonly backupId: number };
   'check-keys': { readonly requestId: string };
@@ -20,6 +21,7 @@ export const jobQueues = {
   'run-backup': 'operations',
   'run-drill': 'operations',
   'run-verification': 'operations',
+  'run-rebuild': 'operations',
   'delete-backup': 'maintenance',
   'check-keys': 'keys',
 } as const satisfies Record<JobName, 'operations' | 'maintenance' | 'keys'>;

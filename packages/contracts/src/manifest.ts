@@ -1,6 +1,6 @@
 /** The manifest that lies beside every stored backup: what is in it, so that a restore can be compared with it. */
 import { type Static, Type } from '@sinclair/typebox';
-import { BackupEncryption, backupFormats, backupTypes, compressionTypes } from './backups.ts';
+import { BackupEncryption, backupFormats, backupSources, backupTypes, compressionTypes } from './backups.ts';
 import { Count, OneOf, Timestamp } from './schema.ts';
 
 export const TableManifest = Type.Object({
@@ -32,6 +32,12 @@ export const Manifest = Type.Object(
       startedAt: Timestamp,
       completedAt: Timestamp,
       attempt: Type.Integer(),
+      /** What people said of it when it was made: so that a rebuilt catalogue says it too. */
+      source: Type.Optional(OneOf(backupSources)),
+      description: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+      tags: Type.Optional(Type.Array(Type.String())),
+      jobs: Type.Optional(Type.Integer()),
+      createdAt: Type.Optional(Timestamp),
     }),
     file: Type.Object({
       path: Type.String({ description: 'Relative to the storage target' }),
@@ -61,6 +67,22 @@ export const Manifest = Type.Object(
         {
           description: 'Roles and tablespaces of the server as a script for psql, compressed as the archive',
         },
+      ),
+    ),
+    import: Type.Optional(
+      Type.Object(
+        {
+          fileName: Type.String(),
+          sizeBytes: Count,
+          md5: Type.String(),
+          sha256: Type.String(),
+          wrapping: OneOf(compressionTypes),
+          innerCompression: Type.String(),
+          assumed: Type.Array(Type.String(), {
+            description: 'What of `database` the file does not say, so that the usual was taken',
+          }),
+        },
+        { description: 'The file made elsewhere that this backup was made from' },
       ),
     ),
     database: Type.Object({
@@ -97,7 +119,9 @@ export const Manifest = Type.Object(
     largeObjects: Type.Object({ count: Count, bytes: Count, digest: Type.String() }),
     sequences: Type.Array(Type.Object({ schema: Type.String(), name: Type.String(), value: Type.String() })),
     constraints: Type.Object({
-      total: Count,
+      total: Type.Union([Count, Type.Null()], {
+        description: 'Null where nobody counted: of an imported backup',
+      }),
       notValid: Type.Array(Type.String(), { description: 'Declared NOT VALID in the source' }),
     }),
     objects: Type.Record(Type.String(), Count, { description: 'Entries of the table of contents by kind' }),

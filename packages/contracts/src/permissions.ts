@@ -29,6 +29,9 @@ export const permissions = {
   'keys.read': 'admin',
   'keys.check': 'admin',
   'backups.download': 'admin',
+  'backups.import': 'admin',
+  'backups.recovery-kit': 'admin',
+  'catalog.rebuild': 'super-admin',
   /** The link itself is the right; whose it is must still have it. */
   'downloads.follow-link': 'anyone',
   'drills.create': 'admin',

@@ -10,6 +10,9 @@ export const UpdateBackup = Type.Object(
     description: Type.Optional(NullOr(Description)),
     tags: Type.Optional(Type.Array(Tag, { maxItems: 50, uniqueItems: true })),
     isProtected: Type.Optional(Type.Boolean()),
+    isTrusted: Type.Optional(
+      Type.Boolean({ description: 'True: it may be restored, although it was made elsewhere' }),
+    ),
     expiresAt: Type.Optional(ExpiresAt),
   },
   { additionalProperties: false, minProperties: 1 },

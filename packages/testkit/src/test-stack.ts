@@ -134,7 +134,7 @@ export class TestStack {
 
   /** Looks at the row itself: asking the API so often would meet its rate limit. */
   async untilStatus(
-    table: 'admin_backups' | 'drills' | 'verifications',
+    table: 'admin_backups' | 'drills' | 'verifications' | 'catalog_rebuilds',
     id: number | string,
     statuses: readonly string[],
   ): Promise<string> {

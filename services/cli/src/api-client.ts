@@ -44,12 +44,12 @@ export class ApiClient {
   async follow(
     ref: OperationRef,
     onProgress: (progress: OperationProgress) => void,
+    path = `${apiBase}/${ref.kind}s/${ref.id}/progress`,
   ): Promise<OperationProgress> {
     const socket: Socket<ServerEvents, ClientEvents> = io(`${this.#url}/progress`, {
       auth: { token: this.#token },
       transports: ['websocket'],
     });
-    const path = `${apiBase}/${ref.kind}s/${ref.id}/progress`;
     let timer: NodeJS.Timeout | undefined;
     try {
       return await new Promise<OperationProgress>((resolve, reject) => {
@@ -85,7 +85,7 @@ interface RequestOptions {
 
 /** @throws AppError with the code and the remedy that the API answered */
 async function request<T>(url: string, { method, body, token }: RequestOptions): Promise<T> {
-  const response = await fetch(url, {
+  const response = await fetchOrExplain(url, {
     method,
     headers: {
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
@@ -99,4 +99,16 @@ async function request<T>(url: string, { method, body, token }: RequestOptions):
     throw new AppError(problem.code, problem.detail, { remediation: problem.remediation });
   }
   return answer as T;
+}
+
+/** @throws AppError SERVICE_UNAVAILABLE where nobody answers */
+async function fetchOrExplain(url: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(url, init);
+  } catch (error) {
+    throw new AppError('SERVICE_UNAVAILABLE', `No Holdfast answers at ${new URL(url).origin}.`, {
+      cause: error,
+      remediation: 'Start it with ./holdfast up, or set HOLDFAST_URL to where it runs.',
+    });
+  }
 }

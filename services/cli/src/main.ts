@@ -2,6 +2,7 @@
 import { AppError } from '@holdfast/contracts/errors';
 import { Command, CommanderError, Option } from 'commander';
 import { type BenchOptions, runBench } from './commands/bench.ts';
+import { type CatalogRebuildOptions, runCatalogRebuild } from './commands/catalog-rebuild.ts';
 import { runDown } from './commands/down.ts';
 import { type KeysOptions, runKeysCheck } from './commands/keys.ts';
 import { runTests } from './commands/test.ts';
@@ -64,6 +65,18 @@ program
   .option('--json', 'print the result as JSON')
   .action(async (options: KeysOptions) => {
     process.exitCode = await runKeysCheck(options);
+  });
+
+program
+  .command('catalog')
+  .description('the catalogue of backups')
+  .command('rebuild')
+  .description('recreate the rows of backups from the manifests beside them; exits 1 where any was skipped')
+  .option('--storage <url>', 'which storage; default: that of the settings')
+  .option('--accept-unsigned', 'take manifests that another HOLDFAST_SECRET_KEY signed, untrusted')
+  .option('--json', 'print the result as JSON')
+  .action(async (options: CatalogRebuildOptions) => {
+    process.exitCode = await runCatalogRebuild(options);
   });
 
 program.parseAsync().catch((error: unknown) => {

@@ -6,10 +6,11 @@ import {
   dailyKeyCheck,
   mergeBackupCounts,
   removeDeletedBackup,
-  runBackup,
+  runBackupAttempt,
   runKeyCheck,
+  runRebuild,
   runVerification,
-  sweepPartials,
+  sweepStorage,
 } from '@holdfast/features/backups/jobs';
 import { HeartbeatObserver, reconcile } from '@holdfast/features/health/index';
 import { HandBackError } from '@holdfast/features/operations/index';
@@ -30,24 +31,8 @@ const sweepEveryMs = 60_000;
 
 export function createWorker(deps: WorkerDeps): HoldfastWorker {
   const { config, logger } = deps;
-  const handlers: JobHandlers = {
-    'run-backup': ({ backupId, attempt }, signal) =>
-      runOperation(deps, { ref: { kind: 'backup', id: String(backupId) }, attempt, run: runBackup }, signal),
-    'run-drill': ({ operationId, attempt }, signal) =>
-      runOperation(deps, { ref: { kind: 'drill', id: operationId }, attempt, run: runDrill }, signal),
-    'run-verification': ({ operationId, attempt }, signal) =>
-      runOperation(deps, { ref: { kind: 'verify', id: operationId }, attempt, run: runVerification }, signal),
-    'delete-backup': async ({ backupId }) => {
-      await removeDeletedBackup(deps, backupId);
-      return undefined;
-    },
-    'check-keys': async ({ requestId }) => {
-      await runKeyCheck(deps, requestId);
-      return undefined;
-    },
-  };
   const worker = defineWorker({
-    handlers,
+    handlers: handlersOf(deps),
     queues: ['operations', 'maintenance', ...(hasIdentity(deps) ? (['keys'] as const) : [])],
     connection: deps.jobConnection,
     keys: deps.keys,
@@ -94,7 +79,7 @@ function createLoops(deps: WorkerDeps): Loop[] {
       logger,
       task: () => reconcile({ ...deps, observer }),
     }),
-    new Loop({ name: 'sweep-partials', intervalMs: sweepEveryMs, logger, task: () => sweepPartials(deps) }),
+    new Loop({ name: 'sweep-partials', intervalMs: sweepEveryMs, logger, task: () => sweepStorage(deps) }),
     new Loop({
       name: 'sweep-scratch-folders',
       intervalMs: sweepEveryMs,
@@ -122,6 +107,31 @@ function createLoops(deps: WorkerDeps): Loop[] {
 /** Whether it can open encrypted backups. */
 function hasIdentity({ keyring }: WorkerDeps): boolean {
   return keyring.identities !== null;
+}
+
+function handlersOf(deps: WorkerDeps): JobHandlers {
+  return {
+    'run-backup': ({ backupId, attempt }, signal) =>
+      runOperation(
+        deps,
+        { ref: { kind: 'backup', id: String(backupId) }, attempt, run: runBackupAttempt },
+        signal,
+      ),
+    'run-drill': ({ operationId, attempt }, signal) =>
+      runOperation(deps, { ref: { kind: 'drill', id: operationId }, attempt, run: runDrill }, signal),
+    'run-verification': ({ operationId, attempt }, signal) =>
+      runOperation(deps, { ref: { kind: 'verify', id: operationId }, attempt, run: runVerification }, signal),
+    'run-rebuild': ({ operationId, attempt }, signal) =>
+      runOperation(deps, { ref: { kind: 'rebuild', id: operationId }, attempt, run: runRebuild }, signal),
+    'delete-backup': async ({ backupId }) => {
+      await removeDeletedBackup(deps, backupId);
+      return undefined;
+    },
+    'check-keys': async ({ requestId }) => {
+      await runKeyCheck(deps, requestId);
+      return undefined;
+    },
+  };
 }
 
 /** Cancels arrive at once by pub/sub; a lost one is found by the next heartbeat. */

@@ -1,13 +1,18 @@
-/** Where a raw archive comes from: a tool that writes it, or a dump in directory format that is packed as one tar. */
+/** Where a raw archive comes from: a tool that writes it, a dump in directory format that is packed as one tar, or a file made elsewhere. */
 import { closeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { packFolder } from '@holdfast/platform/archive/pack-folder';
 import { openPipe } from '@holdfast/platform/process/open-pipe';
+import type { Checksums } from '@holdfast/platform/bytes/checksums';
+import { type ImportSource, readImport } from './read-import.ts';
 import { type RunningTool, runTool, type ToolCommand } from '@holdfast/platform/process/run-tool';
 
-export type DumpSource = { readonly tool: ToolCommand } | { readonly folder: string };
+export type DumpSource =
+  | { readonly tool: ToolCommand }
+  | { readonly folder: string }
+  | { readonly imported: ImportSource };
 
 export interface OpenDump {
   /** The raw archive; whoever reads it closes it. */
@@ -16,15 +21,20 @@ export interface OpenDump {
   readonly tool: RunningTool | null;
   /** Resolves when everything has been written; a folder that can't be read rejects it. */
   readonly written: Promise<void>;
+  /** Of the file that is imported, once it has been read. */
+  readonly origin?: Promise<Checksums>;
   /** Ends the writing; the reader then comes to an end. */
   end(): Promise<void>;
 }
 
 export async function openDump(source: DumpSource): Promise<OpenDump> {
   const { readFd, writeFd } = await openPipe();
-  return 'tool' in source
-    ? await startTool(source.tool, { readFd, writeFd })
-    : startPacking(source.folder, { readFd, writeFd });
+  if ('tool' in source) {
+    return await startTool(source.tool, { readFd, writeFd });
+  }
+  return 'folder' in source
+    ? startPacking(source.folder, { readFd, writeFd })
+    : startImporting(source.imported, { readFd, writeFd });
 }
 
 async function startTool(
@@ -59,6 +69,34 @@ function startPacking(folder: string, { readFd, writeFd }: { readFd: number; wri
     written,
     end: async () => {
       packed.destroy();
+      await written.catch(() => undefined);
+    },
+  };
+}
+
+/** A reader that gives up closes the pipe: what it says of the archive is the cause, so that alone is no failure here. */
+function startImporting(
+  source: ImportSource,
+  { readFd, writeFd }: { readFd: number; writeFd: number },
+): OpenDump {
+  const reading = readImport(source);
+  const raw = Readable.from(reading.stream, { objectMode: false });
+  const written = pipeline(raw, new Socket({ fd: writeFd, readable: false, writable: true })).catch(
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') {
+        throw error;
+      }
+    },
+  );
+  written.catch(() => undefined);
+  return {
+    fd: readFd,
+    tool: null,
+    written,
+    origin: reading.origin,
+    end: async () => {
+      raw.destroy();
+      await reading.close();
       await written.catch(() => undefined);
     },
   };

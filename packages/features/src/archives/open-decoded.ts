@@ -30,11 +30,14 @@ export interface DecodedArchive {
   close(): Promise<void>;
 }
 
+/** How bytes are wrapped. */
+type Encoded = Pick<StoredArchive, 'compression' | 'encryption'>;
+
 /** Undoes encryption first, as it was done last. */
 export async function decoderCommands({
   encryption,
   compression,
-}: StoredArchive): Promise<{ doing: string; command: FilterCommand }[]> {
+}: Encoded): Promise<{ doing: string; command: FilterCommand }[]> {
   return [
     ...(encryption === null
       ? []
@@ -45,8 +48,14 @@ export async function decoderCommands({
 
 /** @throws AppError BACKUP_NOT_FOUND, INVALID_CONFIG without an identity, and what the storage says */
 export async function openDecoded(archive: StoredArchive): Promise<DecodedArchive> {
-  const commands = await decoderCommands(archive);
-  const stored = await openStored(archive);
+  // Before anything is opened: a program that is missing is no fault of the storage.
+  await decoderCommands(archive);
+  return await decodeStream(await openStored(archive), archive);
+}
+
+/** The stream is destroyed with what is made of it. @throws AppError INVALID_CONFIG */
+export async function decodeStream(stored: Readable, encoded: Encoded): Promise<DecodedArchive> {
+  const commands = await decoderCommands(encoded);
   if (commands.length === 0) {
     return {
       stream: stored,

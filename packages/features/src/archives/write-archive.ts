@@ -37,6 +37,8 @@ export interface WrittenArchive {
   readonly stored: Checksums;
   /** What pg_dump said although it succeeded. */
   readonly warnings: readonly string[];
+  /** Of the file that was imported. */
+  readonly origin?: Checksums;
 }
 
 const chunkBytes = 256 * 1024;
@@ -137,6 +139,7 @@ async function pump(
     contents: contentsOf(await inspecting),
     stored: meter.finish(),
     warnings: dump.tool === null ? [] : warningsOf(await dump.tool.exited),
+    ...(dump.origin === undefined ? {} : { origin: await dump.origin }),
   };
 }
 

@@ -15,6 +15,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Required on every route: start-up fails without it. */
     permission?: Permission;
+    /** The body is a file: as large as it is, for as long as it takes. */
+    receivesFile?: boolean;
   }
   interface FastifyRequest {
     /** Null on routes that anyone may use. */

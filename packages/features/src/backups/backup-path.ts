@@ -14,7 +14,7 @@ const maxDatabaseNameLength = 100;
 export interface BackupNaming {
   readonly databaseName: string;
   readonly backupType: BackupType;
-  readonly source: Extract<BackupSource, 'manual'>;
+  readonly source: Extract<BackupSource, 'manual' | 'imported'>;
   readonly backupFormat: BackupFormat;
   readonly compressionType: CompressionType;
   readonly isEncrypted: boolean;
@@ -40,7 +40,7 @@ export function backupFilename({
 }
 
 export function backupPath(naming: BackupNaming): string {
-  return `manual/${backupFilename(naming)}`;
+  return `${naming.source}/${backupFilename(naming)}`;
 }
 
 /** Up to the time stamp and what makes it unique; the attempt; the suffixes. A database's name may hold dots and stamps too. */

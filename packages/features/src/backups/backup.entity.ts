@@ -10,6 +10,7 @@ import type {
   ProofLevel,
 } from '@holdfast/contracts/backups';
 import type { Manifest } from '@holdfast/contracts/manifest';
+import type { InnerCompression } from '@holdfast/platform/archive/archive-header';
 import {
   bigint,
   boolean,
@@ -86,7 +87,27 @@ export interface BackupRow {
   anomaliesAcceptedAt: Date | null;
   anomaliesAcceptedBy: string | null;
   anomaliesAcceptedReason: string | null;
+  /** False until somebody has said that what is in it may be restored: of what was made elsewhere. */
+  isTrusted: boolean;
+  /** False where another installation, or nobody, signed the manifest beside the file. */
+  isManifestSigned: boolean;
+  /** The file it is made from, while it waits to be; only of imported ones. */
+  import: ImportOrigin | null;
   deletedAt: Date | null;
+}
+
+export interface ImportOrigin {
+  /** In the storage target, in the folder of imports. */
+  readonly path: string;
+  /** As whoever sent it calls it. */
+  readonly fileName: string;
+  /** True where it goes once it has become a backup. */
+  readonly isUpload: boolean;
+  readonly wrapping: CompressionType;
+  readonly innerCompression: InnerCompression;
+  /** Of the pg_dump that made it, as its head says; empty where it does not. */
+  readonly dumpVersion: string;
+  readonly allowUnpatchedClient: boolean;
 }
 
 export const BackupEntity = new EntitySchema<BackupRow>({
@@ -150,6 +171,9 @@ export const BackupEntity = new EntitySchema<BackupRow>({
     anomaliesAcceptedAt: nullable(timestamp('anomalies_accepted_at')),
     anomaliesAcceptedBy: nullable(uuid('anomalies_accepted_by')),
     anomaliesAcceptedReason: nullable(text('anomalies_accepted_reason')),
+    isTrusted: generated(boolean('is_trusted')),
+    isManifestSigned: generated(boolean('is_manifest_signed')),
+    import: nullable(json('import')),
     deletedAt: nullable(timestamp('deleted_at')),
   },
 });

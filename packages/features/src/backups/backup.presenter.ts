@@ -16,6 +16,7 @@ export function presentBackup(row: BackupRow): BackupView {
     anomaliesAcceptedAt,
     manifest: _manifest,
     deletedAt: _deletedAt,
+    import: _import,
     estimatedBytes: _estimatedBytes,
     ...same
   } = row;

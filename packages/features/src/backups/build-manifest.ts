@@ -12,12 +12,16 @@ export interface ManifestParts {
   readonly attempt: number;
   readonly written: WrittenArchive;
   readonly facts: SourceFacts;
-  readonly constraints: ConstraintFacts;
-  readonly resolved: ResolvedSelection;
+  /** `total` null where nobody has counted. */
+  readonly constraints: Omit<ConstraintFacts, 'total'> & { readonly total: number | null };
+  readonly resolved: SelectedRelations;
   readonly globals: Manifest['globals'];
   readonly clientVersion: string;
   readonly completedAt: Date;
 }
+
+type SelectedRelations = Readonly<Record<'tables' | 'withoutRows', readonly RelationName[]>>;
+type RelationName = Pick<ResolvedSelection['tables'][number], 'schema' | 'name'>;
 
 export function buildManifest({
   row,
@@ -46,6 +50,11 @@ export function buildManifest({
       startedAt: (row.startedAt ?? completedAt).toISOString(),
       completedAt: completedAt.toISOString(),
       attempt,
+      source: row.source,
+      description: row.description,
+      tags: row.tags,
+      jobs: row.jobs,
+      createdAt: row.createdAt.toISOString(),
     },
     file: {
       path: row.filePath,
@@ -76,9 +85,9 @@ export function buildManifest({
 
 function selectionOf(
   row: BackupRow,
-  { tables, withoutRows }: ResolvedSelection,
+  { tables, withoutRows }: SelectedRelations,
 ): NonNullable<Manifest['selection']> {
-  const names = (relations: ResolvedSelection['tables']) =>
+  const names = (relations: readonly RelationName[]) =>
     relations.map(({ schema, name }) => ({ schema, name }));
   return { tables: isPartial(row) ? names(tables) : null, withoutRows: names(withoutRows) };
 }

@@ -10,4 +10,6 @@ export { storedArchive } from './stored-archive.ts';
 export { countObjects, isPartial } from './build-manifest.ts';
 export { compareContents } from './compare-contents.ts';
 export { findCompletedBackup } from './find-completed-backup.ts';
+export { RebuildEntity } from './rebuild/rebuild.entity.ts';
+export { refuseUntrusted } from './refuse-untrusted.ts';
 export { VerificationEntity } from './verifications/verification.entity.ts';

@@ -1,7 +1,8 @@
 /** The worker's door of the backups feature. */
 export { dailyKeyCheck, runKeyCheck } from './keys/check-keys.ts';
 export { mergeBackupCounts } from './list/count-backups.ts';
+export { runRebuild } from './rebuild/run-rebuild.ts';
 export { removeDeletedBackup } from './remove-deleted-backup.ts';
-export { runBackup } from './run-backup.ts';
-export { sweepPartials } from './sweep-partials.ts';
+export { runBackupAttempt } from './run-attempt.ts';
+export { sweepStorage } from './sweep-storage.ts';
 export { runVerification } from './verifications/run-verification.ts';

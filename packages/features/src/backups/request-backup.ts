@@ -171,7 +171,7 @@ async function insertBackup(
 }
 
 /** False where another backup of the same second has the name; one that is being accepted just now is waited for. */
-async function insertUnlessTaken(
+export async function insertUnlessTaken(
   manager: EntityManager,
   row: QueryDeepPartialEntity<BackupRow>,
   naming: BackupNaming,
@@ -188,7 +188,10 @@ async function insertUnlessTaken(
 }
 
 /** The specification's level is gzip's; zstd has its own scale, where 3 is the best buy measured. */
-function compressionLevel(input: CreateBackup, gzipLevel: number): number | null {
+export function compressionLevel(
+  input: Pick<CreateBackup, 'compressionType' | 'compressionLevel'>,
+  gzipLevel: number,
+): number | null {
   switch (input.compressionType ?? 'gzip') {
     case 'none':
       return null;

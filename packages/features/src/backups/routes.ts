@@ -35,6 +35,8 @@ import { parseBackupId } from './parse-backup-id.ts';
 import { estimateBackup } from './estimate-backup.ts';
 import { type RequestBackupDeps, requestBackup } from './request-backup.ts';
 import { updateBackup } from './update-backup.ts';
+import { importRoutes } from './import/import-routes.ts';
+import { rebuildRoutes } from './rebuild/rebuild-routes.ts';
 import { verificationRoutes } from './verifications/verification-routes.ts';
 
 const tags = ['backups'];
@@ -50,6 +52,8 @@ const IdempotencyKey = Type.Object({
 export const backupRoutes: FastifyPluginAsyncTypebox<BackupRoutesDeps> = async (app, deps) => {
   await app.register(reportRoutes, { ...deps, prefix: '' });
   await app.register(verificationRoutes, { ...deps, prefix: '' });
+  await app.register(importRoutes, { ...deps, prefix: '' });
+  await app.register(rebuildRoutes, { ...deps, prefix: '' });
   await app.register(downloadRoutes, { ...deps, prefix: '' });
   await app.register(contentsRoutes, { ...deps, prefix: '' });
   await app.register(anomalyRoutes, { ...deps, prefix: '' });

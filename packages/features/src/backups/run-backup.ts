@@ -82,7 +82,7 @@ export async function runBackup(context: OperationContext): Promise<Completion> 
 }
 
 /** The partial file goes with the attempt, however it ends; what was published stays under its final name. */
-function reservePartial(
+export function reservePartial(
   { attempt, onEnd }: OperationContext,
   storage: StorageDriver,
   path: string,
@@ -216,9 +216,9 @@ async function dump(
 }
 
 /** What the target gives back must be what was sent: a disk that loses bytes is found here, not on the day of the restore. */
-async function rereadAndCompare(
+export async function rereadAndCompare(
   { progress, signal }: OperationContext,
-  { thread }: Parts,
+  { thread }: Pick<Parts, 'thread'>,
   { stored }: WrittenArchive,
   source: StoredSource,
 ): Promise<void> {
@@ -232,9 +232,9 @@ async function rereadAndCompare(
   }
 }
 
-async function writeManifest(
+export async function writeManifest(
   context: OperationContext,
-  { row, storage }: Parts,
+  { row, storage }: Pick<Parts, 'row' | 'storage'>,
   signed: SignedManifest,
 ): Promise<PartialFile> {
   const partial = reservePartial(context, storage, manifestPath(row.filePath));
@@ -244,7 +244,7 @@ async function writeManifest(
 }
 
 /** Runs with the row locked for this attempt; again where the metadata database went away before its answer: what is published stays so. */
-async function publish(
+export async function publish(
   storage: StorageDriver,
   partials: readonly PartialFile[],
   published: Set<PartialFile>,

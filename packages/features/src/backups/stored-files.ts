@@ -10,6 +10,8 @@ const compressionSuffixes: Readonly<Record<CompressionType, string>> = {
 const manifestSuffix = '.manifest.json';
 const globalsSuffix = '.globals.sql';
 const encryptedSuffix = '.age';
+/** Where files that were made elsewhere wait to become backups. */
+export const importFolder = 'imports';
 
 export function compressionSuffix(type: CompressionType): string {
   return compressionSuffixes[type];

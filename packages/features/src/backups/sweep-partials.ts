@@ -6,7 +6,7 @@ import type { PartialFile, StorageDriver } from '../storage/index.ts';
 import { BackupEntity } from './backup.entity.ts';
 import { isBackupPath, pathOfAttempt } from './backup-path.ts';
 import { targetsInUse } from './backup-storage.ts';
-import { archiveOf } from './stored-files.ts';
+import { archiveOf, importFolder } from './stored-files.ts';
 
 /** More attempts than max_retries allows. */
 const mostAttempts = 110;
@@ -26,7 +26,7 @@ export async function sweepPartials(deps: SweepDeps): Promise<void> {
 
 async function sweepTarget(deps: SweepDeps, storage: StorageDriver): Promise<void> {
   for (const partial of await storage.listPartials()) {
-    if (await isLeftOver(deps, storage.target, partial)) {
+    if (!partial.path.startsWith(`${importFolder}/`) && (await isLeftOver(deps, storage.target, partial))) {
       await storage.removePartial(partial);
       deps.logger.info(
         { target: storage.target, path: partial.path, attempt: partial.attempt },

@@ -15,8 +15,11 @@ export interface DatabaseRow {
   /** Of its backups; null for what the settings say. */
   storageLocation: string | null;
   tags: string[];
-  /** `environment`: named by TARGET_DATABASE_URL, which is where its connection is changed. */
-  origin: 'registered' | 'environment';
+  /**
+   * `environment`: named by TARGET_DATABASE_URL, which is where its connection is changed. `rebuilt`: known from manifests alone, until
+   * somebody says where it is.
+   */
+  origin: 'registered' | 'environment' | 'rebuilt';
   createdBy: string | null;
   updatedBy: string | null;
   createdAt: Date;

@@ -77,7 +77,7 @@ async function putTarget(
     // The same database moved to another server: its history goes with it.
     (await manager.findOneBy(DatabaseEntity, {
       databaseName: target.database,
-      origin: 'environment',
+      origin: In(['environment', 'rebuilt']),
       deletedAt: IsNull(),
     }));
   if (found !== null && found.origin === 'environment' && isUpToDate(found, target, secrets)) {

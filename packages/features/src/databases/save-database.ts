@@ -75,7 +75,14 @@ export async function updateDatabase(
     await manager.update(
       DatabaseEntity,
       { id },
-      { ...columns, passwordSealed, updatedBy: actor.userId, updatedAt: () => 'clock_timestamp()' },
+      {
+        ...columns,
+        passwordSealed,
+        // Whoever changes it says where it is.
+        origin: before.origin === 'rebuilt' ? 'registered' : before.origin,
+        updatedBy: actor.userId,
+        updatedAt: () => 'clock_timestamp()',
+      },
     );
     const after = await manager.findOneByOrFail(DatabaseEntity, { id });
     await recordAudit(manager, actor, {

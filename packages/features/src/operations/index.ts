@@ -13,4 +13,4 @@ export { type CurrentProgressDeps, readCurrentProgress } from './read-current-pr
 export { type EventDeps, publishCancel, publishOperationEvent } from './publish-event.ts';
 export { type RetryPolicy, retryDelayMs } from './retry-delay.ts';
 export { type RequestDeps, requestCancel } from './request-cancel.ts';
-export { backupMoves, drillMoves, verificationMoves } from './operation.state.ts';
+export { backupMoves, drillMoves, rebuildMoves, verificationMoves } from './operation.state.ts';

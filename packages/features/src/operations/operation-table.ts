@@ -4,7 +4,7 @@ import type { OperationKind, OperationRef } from '@holdfast/contracts/operations
 
 export interface OperationTable {
   readonly kind: OperationKind;
-  readonly table: 'admin_backups' | 'drills' | 'verifications';
+  readonly table: 'admin_backups' | 'drills' | 'verifications' | 'catalog_rebuilds';
   readonly key: 'id' | 'operation_id';
   readonly job: JobName;
 }
@@ -13,6 +13,7 @@ export const operationTables: Readonly<Record<OperationKind, OperationTable>> = 
   backup: { kind: 'backup', table: 'admin_backups', key: 'id', job: 'run-backup' },
   drill: { kind: 'drill', table: 'drills', key: 'operation_id', job: 'run-drill' },
   verify: { kind: 'verify', table: 'verifications', key: 'operation_id', job: 'run-verification' },
+  rebuild: { kind: 'rebuild', table: 'catalog_rebuilds', key: 'operation_id', job: 'run-rebuild' },
 };
 
 /**

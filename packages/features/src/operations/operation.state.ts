@@ -1,5 +1,6 @@
 /** Which status may follow which. The database refuses every other move by a trigger, so none can be written by accident. */
 import type { BackupStatus } from '@holdfast/contracts/backups';
+import type { RebuildStatus } from '@holdfast/contracts/catalog';
 import type { DrillStatus } from '@holdfast/contracts/drills';
 import type { VerificationStatus } from '@holdfast/contracts/verifications';
 
@@ -14,6 +15,14 @@ export const backupMoves: Readonly<Record<BackupStatus, readonly BackupStatus[]>
 };
 
 export const verificationMoves: Readonly<Record<VerificationStatus, readonly VerificationStatus[]>> = {
+  pending: ['running', 'failed', 'cancelled'],
+  running: ['completed', 'failed', 'cancelled', 'pending'],
+  completed: [],
+  failed: [],
+  cancelled: [],
+};
+
+export const rebuildMoves: Readonly<Record<RebuildStatus, readonly RebuildStatus[]>> = {
   pending: ['running', 'failed', 'cancelled'],
   running: ['completed', 'failed', 'cancelled', 'pending'],
   completed: [],

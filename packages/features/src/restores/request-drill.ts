@@ -1,11 +1,11 @@
 /** Command: accept a drill of a completed backup. */
 import { AppError } from '@holdfast/contracts/errors';
 import { type Actor, recordAudit } from '../audit/index.ts';
-import { BackupEntity } from '../backups/index.ts';
+import { BackupEntity, refuseUntrusted } from '../backups/index.ts';
 import { enqueueAttempt, publishOperationEvent, type RequestDeps } from '../operations/index.ts';
 import { DrillEntity } from './drill.entity.ts';
 
-/** @throws AppError BACKUP_NOT_FOUND, IN_USE */
+/** @throws AppError BACKUP_NOT_FOUND, IN_USE, APPROVAL_REQUIRED */
 export async function requestDrill(deps: RequestDeps, backupId: number, actor: Actor): Promise<string> {
   const id = await deps.source.transaction(async (manager) => {
     // The lock keeps a deletion from slipping in between.
@@ -25,6 +25,7 @@ export async function requestDrill(deps: RequestDeps, backupId: number, actor: A
         },
       );
     }
+    refuseUntrusted(backup);
     const inserted = await manager.insert(DrillEntity, { backupId, createdBy: actor.userId });
     const { operationId } = inserted.identifiers[0] as { operationId: string };
     await recordAudit(manager, actor, {

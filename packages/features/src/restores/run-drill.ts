@@ -11,7 +11,13 @@ import {
 } from '@holdfast/platform/pgtools/scratch-database';
 import { terminateBackends } from '@holdfast/platform/pgtools/server-backends';
 import { type ArchiveThread, startArchiveThread } from '../archives/index.ts';
-import { BackupEntity, type BackupRow, findCompletedBackup, isPartial } from '../backups/index.ts';
+import {
+  BackupEntity,
+  type BackupRow,
+  findCompletedBackup,
+  isPartial,
+  refuseUntrusted,
+} from '../backups/index.ts';
 import { databaseAddress, findDatabase } from '../databases/index.ts';
 import { applicationNamePrefix, type OperationContext } from '../operations/index.ts';
 import { type Completion, watchServer } from '../operations/jobs.ts';
@@ -127,10 +133,12 @@ async function drill(context: OperationContext, parts: Drill): Promise<DrillResu
   }
 }
 
-/** @throws AppError BACKUP_NOT_FOUND where the backup went before the drill began */
+/** @throws AppError BACKUP_NOT_FOUND where the backup went before the drill began, APPROVAL_REQUIRED where its trust did */
 async function loadBackup({ deps, ref }: OperationContext): Promise<BackupRow> {
   const { backupId } = await deps.source.manager.findOneByOrFail(DrillEntity, { operationId: ref.id });
-  return await findCompletedBackup(deps.source.manager, backupId);
+  const backup = await findCompletedBackup(deps.source.manager, backupId);
+  refuseUntrusted(backup);
+  return backup;
 }
 
 /** Fits the 63 bytes of a database name with attempts up to 99999. */

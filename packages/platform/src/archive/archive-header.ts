@@ -19,7 +19,11 @@ export interface EntryLayout {
   /** Of a data offset. */
   readonly offsetBytes: number;
   readonly layout: DataLayout;
+  /** How the data inside is compressed; what Holdfast stores is not. */
+  readonly compression: InnerCompression;
 }
+
+export type InnerCompression = 'none' | 'gzip' | 'lz4' | 'zstd';
 
 /** Where the data of entries lies: behind the table of contents, or in files beside it (tar and directory, which call themselves tar). */
 export type DataLayout = 'custom' | 'files';
@@ -53,7 +57,7 @@ export function readHeader(
   if (intBytes !== 4 || offsetBytes < 1 || offsetBytes > 8 || format !== formatCodes[layout]) {
     cursor.refuse('the header has impossible sizes, or is of another format');
   }
-  refuseCompression(cursor, minorVersion);
+  const compression = readCompression(cursor, minorVersion);
   const header = {
     archiveVersion,
     createdAt: readDate(cursor),
@@ -61,15 +65,19 @@ export function readHeader(
     serverVersion: cursor.string() ?? '',
     dumpVersion: cursor.string() ?? '',
   };
-  return { header, layout: { minorVersion, offsetBytes, layout } };
+  return { header, layout: { minorVersion, offsetBytes, layout, compression } };
 }
 
-function refuseCompression(cursor: ByteCursor, minorVersion: number): void {
-  const compression = minorVersion >= 15 ? cursor.byte() : cursor.int();
-  if (compression !== 0) {
-    throw new AppError('INVALID_CONFIG', 'The archive is compressed inside; Holdfast compresses around it.');
+/** Before version 1.15 zlib's level alone, where -1 is its default. */
+function readCompression(cursor: ByteCursor, minorVersion: number): InnerCompression {
+  if (minorVersion < 15) {
+    return cursor.int() === 0 ? 'none' : 'gzip';
   }
+  const algorithm = cursor.byte();
+  return algorithms[algorithm] ?? cursor.refuse(`${algorithm} is no kind of compression`);
 }
+
+const algorithms: readonly InnerCompression[] = ['none', 'gzip', 'lz4', 'zstd'];
 
 function readDate(cursor: ByteCursor): string {
   const [second, minute, hour, day, month, year] = Array.from({ length: 6 }, () => cursor.int()) as [

@@ -1,4 +1,5 @@
 /** Reads header and table of contents as their bytes come, entry by entry, and keeps only the bytes not yet understood. */
+import { AppError } from '@holdfast/contracts/errors';
 import type { ArchiveHeader, DataLayout, EntryLayout } from './archive-header.ts';
 import { readHeader } from './archive-header.ts';
 import { ByteCursor, NeedMoreBytes } from './byte-cursor.ts';
@@ -8,6 +9,9 @@ const maxEntries = 10_000_000;
 const maxHeadBytes = 1024 * 1024 * 1024;
 /** An unfinished entry above it is tried again only once it has grown by half: a long one must not cost its square. */
 const patientAboveBytes = 1024 * 1024;
+
+/** The bytes of an item and what they say. Null: how many entries follow. */
+export type HeadItemListener = (bytes: Buffer, item: EntryLayout | TocEntry | null) => void;
 
 export class HeadReader {
   header: ArchiveHeader | null = null;
@@ -20,11 +24,13 @@ export class HeadReader {
   #pendingBytes = 0;
   #tryAtBytes = 0;
   readonly #dataLayout: DataLayout;
+  readonly #listener: HeadItemListener | null;
 
-  /** `startOffset`: where in the archive the header begins. */
-  constructor(layout: DataLayout, startOffset = 0) {
+  /** `startOffset`: where in the archive the header begins. With a listener, data may be compressed inside. */
+  constructor(layout: DataLayout, startOffset = 0, listener: HeadItemListener | null = null) {
     this.#dataLayout = layout;
     this.#offset = startOffset;
+    this.#listener = listener;
   }
 
   /** Where the bytes that `read` gave back stand in the archive. */
@@ -51,7 +57,8 @@ export class HeadReader {
     let neededBytes = 0;
     try {
       while (!this.#isComplete) {
-        this.#readItem(cursor);
+        const item = this.#readItem(cursor);
+        this.#listener?.(bytes.subarray(understood, cursor.position), item);
         understood = cursor.position;
       }
     } catch (error) {
@@ -80,17 +87,29 @@ export class HeadReader {
     return this.entries.length === this.#entryCount;
   }
 
-  #readItem(cursor: ByteCursor): void {
+  #readItem(cursor: ByteCursor): EntryLayout | TocEntry | null {
     if (this.#layout === null) {
-      ({ header: this.header, layout: this.#layout } = readHeader(cursor, this.#dataLayout));
-    } else if (this.#entryCount === null) {
+      const { header, layout } = readHeader(cursor, this.#dataLayout);
+      if (layout.compression !== 'none' && this.#listener === null) {
+        throw new AppError(
+          'INVALID_CONFIG',
+          'The archive is compressed inside; Holdfast compresses around it.',
+        );
+      }
+      this.header = header;
+      this.#layout = layout;
+      return layout;
+    }
+    if (this.#entryCount === null) {
       const count = cursor.int();
       if (count < 0 || count > maxEntries) {
         cursor.refuse(`it claims ${count} entries`);
       }
       this.#entryCount = count;
-    } else {
-      this.entries.push(readEntry(cursor, this.#layout));
+      return null;
     }
+    const entry = readEntry(cursor, this.#layout);
+    this.entries.push(entry);
+    return entry;
   }
 }

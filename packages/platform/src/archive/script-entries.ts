@@ -8,7 +8,13 @@ const entryPattern =
 const serverPattern = /^-- Dumped from database version (.*)\n$/;
 const clientPattern = /^-- Dumped by pg_dump version (.*)\n$/;
 /** What anybody reads of the statements; keeping all of them would keep the whole schema. */
-const kindsWithDefinition = new Set(['ACL', 'DEFAULT ACL', 'FK CONSTRAINT', 'SEQUENCE SET']);
+const kindsWithDefinition = new Set([
+  'ACL',
+  'DEFAULT ACL',
+  'CHECK CONSTRAINT',
+  'FK CONSTRAINT',
+  'SEQUENCE SET',
+]);
 /** Entries that an archive has for settings at the head of every script. */
 const settings: readonly (readonly [RegExp, string])[] = [
   [/^SET client_encoding\b/, 'ENCODING'],
@@ -84,7 +90,7 @@ export class ScriptEntries {
     if (entry === null) {
       const kind = settings.find(([pattern]) => pattern.test(text))?.[1];
       if (kind !== undefined) {
-        this.#add({ tag: kind, description: kind, schema: '', owner: '', hasData: false });
+        this.#add({ tag: kind, description: kind, schema: '', owner: '', hasData: false }, `${text}\n`);
       }
     } else if (kindsWithDefinition.has(entry.description)) {
       this.#definition.push(text);
@@ -92,7 +98,7 @@ export class ScriptEntries {
     }
   }
 
-  #add(read: EntryComment): void {
+  #add(read: EntryComment, definition = ''): void {
     if (this.entries.length >= maxEntries) {
       throw new AppError('FILE_CORRUPTION', `The script has more than ${maxEntries} entries.`);
     }
@@ -100,7 +106,7 @@ export class ScriptEntries {
       ...read,
       dumpId: this.entries.length + 1,
       section: this.#sectionOf(read.description),
-      definition: '',
+      definition,
       copyStatement: '',
       dependencies: [],
       tableOid: '',

@@ -8,6 +8,7 @@ import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } 
 import type { ApiDeps } from '../deps.ts';
 import { registerAuthHook } from './auth-hook.ts';
 import { registerOpenApi } from './open-api.ts';
+import { limitBodyTime } from './limit-body-time.ts';
 import { problemOf, registerProblems } from './problems.ts';
 import { buildValidator } from './validator.ts';
 
@@ -19,7 +20,8 @@ export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: bodyLimitBytes,
-    requestTimeout: 60_000,
+    // `limitBodyTime` does it, apart from files.
+    requestTimeout: 0,
     genReqId: () => randomUUID(),
     // Unknown fields are refused, not dropped.
     ajv: { customOptions: { removeAdditional: false, allErrors: true } },
@@ -47,6 +49,7 @@ export async function createServer(deps: ApiDeps): Promise<FastifyInstance> {
     errorResponseBuilder: (_request, context) =>
       new AppError('RATE_LIMITED', `More than ${context.max} requests in ${context.after}.`),
   });
+  limitBodyTime(server);
   registerAuthHook(server, deps);
   await registerOpenApi(server);
   server.setNotFoundHandler({ preHandler: server.rateLimit() }, async (request, reply) => {

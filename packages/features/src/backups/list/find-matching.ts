@@ -17,6 +17,8 @@ export interface FoundBackups {
 const few = 1_000;
 /** So many of all that have a word or tag are looked at, drawn by lot, to learn whether more than `few` pass the other filters too. */
 const drawn = 20 * few;
+/** Of the newest, so many are looked at before that: what most backups have shows here already, at a fifth of the cost. */
+const newest = 3 * few;
 
 /** In a transaction, which ends with what the planner was told. */
 export async function findMatching(
@@ -51,6 +53,22 @@ function isNarrowed({ columns, period }: BackupFilters): boolean {
 
 /** Whoever is counted is a match, so "more than" is always true; "not more" may only mean an unlucky draw, and is counted again. */
 async function areMany(manager: EntityManager, filters: BackupFilters): Promise<boolean> {
+  return (await countAmongNewest(manager, filters)) > few || (await countDrawn(manager, filters)) > few;
+}
+
+async function countAmongNewest(manager: EntityManager, filters: BackupFilters): Promise<number> {
+  const columns = addPeriod(addColumns(new Conditions(), filters), filters.period);
+  const matching = addMatching(new Conditions(columns.values), filters);
+  const [{ count }] = (await manager.query(
+    `SELECT count(*)::int AS count FROM (
+       SELECT tags, search_vector FROM admin_backups WHERE ${columns.sql} ORDER BY created_at DESC, id DESC LIMIT ${newest}) AS newest
+     WHERE ${matching.sql}`,
+    matching.values,
+  )) as [{ count: number }];
+  return count;
+}
+
+async function countDrawn(manager: EntityManager, filters: BackupFilters): Promise<number> {
   await tell(manager, { gin_fuzzy_search_limit: String(drawn) });
   const conditions = addMatching(addPeriod(addColumns(new Conditions(), filters), filters.period), filters);
   const [{ count }] = (await manager.query(
@@ -58,7 +76,7 @@ async function areMany(manager: EntityManager, filters: BackupFilters): Promise<
     conditions.values,
   )) as [{ count: number }];
   await tell(manager, { gin_fuzzy_search_limit: '0' });
-  return count > few;
+  return count;
 }
 
 /** `columns first`: where those alone leave little to look through, the inverted index is not asked. */

@@ -1,5 +1,6 @@
 /** Job: run one attempt of a verification and record on the backup what it proved, or what it found broken. */
 import { AppError } from '@holdfast/contracts/errors';
+import { isPatched } from '@holdfast/platform/pgtools/client-flaws';
 import { chooseClient } from '@holdfast/platform/pgtools/client-programs';
 import { pgRestoreReadCommand } from '@holdfast/platform/pgtools/pg-restore';
 import { type EntityManager, IsNull, Not } from 'typeorm';
@@ -44,7 +45,10 @@ async function verify(context: OperationContext, backup: CompletedBackup): Retur
   const { deps, progress, signal, onEnd } = context;
   const client = chooseClient(await deps.findClients(), backup.manifest.database.serverVersion);
   const { backupFormat: format } = backup;
-  const read = format === 'custom' || format === 'tar' ? pgRestoreReadCommand(client, format) : null;
+  // A crafted archive is not shown to a program that it could take over.
+  const isSafe = backup.isTrusted || isPatched(client.version);
+  const read =
+    isSafe && (format === 'custom' || format === 'tar') ? pgRestoreReadCommand(client, format) : null;
   const thread = startArchiveThread();
   onEnd(() => thread.close());
   return await verifyBackup(

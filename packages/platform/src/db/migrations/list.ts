@@ -5,6 +5,7 @@ import { StorageTargets1764100000200 } from './1764100000200-storage-targets.ts'
 import { RegistryAndStatistics1764100000300 } from './1764100000300-registry-and-statistics.ts';
 import { ProveAndDeliver1764100000400 } from './1764100000400-prove-and-deliver.ts';
 import { SelectionGlobalsPoliteness1764100000500 } from './1764100000500-selection-globals-politeness.ts';
+import { RebuildAndImport1764100000600 } from './1764100000600-rebuild-and-import.ts';
 import { AnomaliesAndKeyChecks1764100000800 } from './1764100000800-anomalies-and-key-checks.ts';
 
 export const migrations = [
@@ -14,5 +15,6 @@ export const migrations = [
   RegistryAndStatistics1764100000300,
   ProveAndDeliver1764100000400,
   SelectionGlobalsPoliteness1764100000500,
+  RebuildAndImport1764100000600,
   AnomaliesAndKeyChecks1764100000800,
 ];
