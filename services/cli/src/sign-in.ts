@@ -16,6 +16,12 @@ export async function signIn(): Promise<ApiClient> {
   if (token !== null) {
     return ApiClient.withToken(url, token);
   }
+  if (environment['HOLDFAST_URL']) {
+    // The password of this installation is not for somebody else's server.
+    throw new AppError('UNAUTHENTICATED', `There is no token for ${url}.`, {
+      remediation: 'Set HOLDFAST_TOKEN to the token of a sign-in there.',
+    });
+  }
   const password = environment['HOLDFAST_ADMIN_PASSWORD'] || (await storedPassword());
   if (password === null) {
     throw new AppError('UNAUTHENTICATED', 'There is neither a token nor an installation in this folder.', {

@@ -2,10 +2,10 @@
 
 /**
  * A failed one never is; neither is one whose file was found damaged, nor one that differs from its database's history until somebody has
- * accepted that.
+ * accepted that, nor one that an admin has yet to trust.
  */
 export function isGood(row: string): string {
-  return `${row}.status = 'completed' AND ${row}.damaged_at IS NULL AND NOT ${row}.is_anomalous`;
+  return `${row}.status = 'completed' AND ${row}.damaged_at IS NULL AND NOT ${row}.is_anomalous AND ${row}.is_trusted`;
 }
 
 const isLater = (row: string, newer: string): string =>

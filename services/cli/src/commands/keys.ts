@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { AppError, type ErrorCode } from '@holdfast/contracts/errors';
 import type { KeyCheck, KeyCheckRequest } from '@holdfast/contracts/keys';
 import { type ApiClient, apiBase } from '../api-client.ts';
-import { connectApi } from '../connect-api.ts';
+import { signIn } from '../sign-in.ts';
 import { say } from '../terminal.ts';
 
 export interface KeysOptions {
@@ -15,7 +15,7 @@ const shownOfRecipient = 12;
 
 /** @returns the exit status: 0 where every key opened its newest backup */
 export async function runKeysCheck({ json }: KeysOptions): Promise<number> {
-  const api = await connectApi();
+  const api = await signIn();
   const { requestId } = await api.post<{ requestId: string }>(`${apiBase}/keys/check`);
   const request = await untilEnded(api, requestId);
   if (json) {

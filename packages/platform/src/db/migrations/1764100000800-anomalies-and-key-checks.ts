@@ -33,8 +33,8 @@ const createAnomalies = [
      INSERT INTO backup_statistics_notes (stored_bytes) VALUES (0);
      RETURN NULL;
    END $$`,
-  `CREATE TRIGGER admin_backups_note_judgement AFTER UPDATE OF anomalies, anomalies_accepted_at, damaged_at ON admin_backups FOR EACH ROW
-    WHEN (OLD.is_anomalous IS DISTINCT FROM NEW.is_anomalous OR (OLD.damaged_at IS NULL) IS DISTINCT FROM (NEW.damaged_at IS NULL))
+  `CREATE TRIGGER admin_backups_note_judgement AFTER UPDATE OF anomalies, anomalies_accepted_at, damaged_at, is_trusted ON admin_backups FOR EACH ROW
+    WHEN (OLD.is_anomalous IS DISTINCT FROM NEW.is_anomalous OR OLD.is_trusted IS DISTINCT FROM NEW.is_trusted OR (OLD.damaged_at IS NULL) IS DISTINCT FROM (NEW.damaged_at IS NULL))
     EXECUTE FUNCTION admin_backups_note_judgement()`,
 ];
 
