@@ -61,7 +61,7 @@ async function countAmongNewest(manager: EntityManager, filters: BackupFilters):
   const matching = addMatching(new Conditions(columns.values), filters);
   const [{ count }] = (await manager.query(
     `SELECT count(*)::int AS count FROM (
-       SELECT tags, search_vector FROM admin_backups WHERE ${columns.sql} ORDER BY created_at DESC, id DESC LIMIT ${newest}) AS newest
+       SELECT tags, search_vector, is_anomalous FROM admin_backups WHERE ${columns.sql} ORDER BY created_at DESC, id DESC LIMIT ${newest}) AS newest
      WHERE ${matching.sql}`,
     matching.values,
   )) as [{ count: number }];
