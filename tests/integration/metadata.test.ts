@@ -1,13 +1,14 @@
 /** The metadata schema: up and down, the indexes, and the triggers that allow exactly the moves of the state machines. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { backupStatuses } from '@holdfast/contracts/backups';
+import { copyStatuses } from '@holdfast/contracts/copies';
 import { drillStatuses } from '@holdfast/contracts/drills';
 import { verificationStatuses } from '@holdfast/contracts/verifications';
 import { createDataSource } from '@holdfast/platform/db/data-source';
 import { migrateDown, migrateUp } from '@holdfast/platform/db/migrate';
 import { migrations } from '@holdfast/platform/db/migrations/list';
 import { createTestDatabase, type TestDatabase } from '@holdfast/testkit/databases';
-import { backupMoves, drillMoves, verificationMoves } from '@holdfast/features/operations/index';
+import { backupMoves, copyMoves, drillMoves, verificationMoves } from '@holdfast/features/operations/index';
 
 describe('the metadata schema', () => {
   let database: TestDatabase;
@@ -78,7 +79,7 @@ describe('the metadata schema', () => {
         const [row] = await database.query<{ key: string }>(insert(from));
         const moved = await database
           .query(
-            `UPDATE ${table} SET status = '${to}' WHERE ${table === 'admin_backups' ? 'id' : 'operation_id'} = $1`,
+            `UPDATE ${table} SET status = '${to}' WHERE ${table === 'admin_backups' || table === 'backup_copies' ? 'id' : 'operation_id'} = $1`,
             [row?.key],
           )
           .then(
@@ -119,6 +120,13 @@ describe('the metadata schema', () => {
       expect(await allowedMoves(table, statuses, insert)).toEqual(sorted(moves));
     },
   );
+
+  it('lets a copy make the moves of its state machine and no other', async () => {
+    const insert = (status: string): string =>
+      `INSERT INTO backup_copies (backup_id, storage_target, file_size, status, worker_id, heartbeat_at, attempt, checksum_sha256, proof_level, proved_at, completed_at)
+       SELECT min(id), gen_random_uuid(), 1, '${status}', 'w', now(), 1, repeat('a', 64), 'stored', now(), now() FROM admin_backups RETURNING id AS key`;
+    expect(await allowedMoves('backup_copies', copyStatuses, insert)).toEqual(sorted(copyMoves));
+  });
 
   it('refuses a completed backup without its proof, and a running one without its claim', async () => {
     const insert = (status: string) =>

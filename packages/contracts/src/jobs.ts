@@ -5,8 +5,11 @@ export interface JobPayloads {
   'run-backup': { readonly backupId: number; readonly attempt: number };
   'run-drill': { readonly operationId: string; readonly attempt: number };
   'run-verification': { readonly operationId: string; readonly attempt: number };
+  /** Copy a stored backup to another target. */
+  'run-copy': { readonly operationId: string; readonly attempt: number };
   /** Remove the stored bytes of a row that is `deleting`. */
   'delete-backup': { readonly backupId: number };
+  'delete-copy': { readonly copyId: string };
 }
 
 export type JobName = keyof JobPayloads;
@@ -16,7 +19,9 @@ export const jobQueues = {
   'run-backup': 'operations',
   'run-drill': 'operations',
   'run-verification': 'operations',
+  'run-copy': 'operations',
   'delete-backup': 'maintenance',
+  'delete-copy': 'maintenance',
 } as const satisfies Record<JobName, 'operations' | 'maintenance'>;
 
 export type QueueName = (typeof jobQueues)[JobName];

@@ -1,11 +1,11 @@
-/** What backups, drills and verifications have in common: kinds and the newest progress of one. */
+/** What backups, drills, verifications and copies have in common: kinds and the newest progress of one. */
 import { type Static, Type } from '@sinclair/typebox';
 import { Count, Nullable, OneOf } from './schema.ts';
 
-export const operationKinds = ['backup', 'drill', 'verify'] as const;
+export const operationKinds = ['backup', 'drill', 'verify', 'copy'] as const;
 export type OperationKind = (typeof operationKinds)[number];
 
-/** Names one operation: the row's id of a backup, the operation id of a drill or verification. */
+/** Names one operation: the row's id of a backup, the operation id of a drill or verification, the id of a copy. */
 export interface OperationRef {
   readonly kind: OperationKind;
   readonly id: string;

@@ -26,6 +26,7 @@ export const permissions = {
   'backups.delete': 'admin',
   'backups.verify': 'admin',
   'backups.download': 'admin',
+  'backups.copy': 'admin',
   /** The link itself is the right; whose it is must still have it. */
   'downloads.follow-link': 'anyone',
   'drills.create': 'admin',

@@ -5,7 +5,9 @@ import type { OperationRef } from '@holdfast/contracts/operations';
 import {
   mergeBackupCounts,
   removeDeletedBackup,
+  removeDeletedCopy,
   runBackup,
+  runCopy,
   runVerification,
   sweepPartials,
 } from '@holdfast/features/backups/jobs';
@@ -28,20 +30,8 @@ const sweepEveryMs = 60_000;
 
 export function createWorker(deps: WorkerDeps): HoldfastWorker {
   const { config, logger } = deps;
-  const handlers: JobHandlers = {
-    'run-backup': ({ backupId, attempt }, signal) =>
-      runOperation(deps, { ref: { kind: 'backup', id: String(backupId) }, attempt, run: runBackup }, signal),
-    'run-drill': ({ operationId, attempt }, signal) =>
-      runOperation(deps, { ref: { kind: 'drill', id: operationId }, attempt, run: runDrill }, signal),
-    'run-verification': ({ operationId, attempt }, signal) =>
-      runOperation(deps, { ref: { kind: 'verify', id: operationId }, attempt, run: runVerification }, signal),
-    'delete-backup': async ({ backupId }) => {
-      await removeDeletedBackup(deps, backupId);
-      return undefined;
-    },
-  };
   const worker = defineWorker({
-    handlers,
+    handlers: jobHandlers(deps),
     connection: deps.jobConnection,
     keys: deps.keys,
     logger,
@@ -99,6 +89,27 @@ export function createWorker(deps: WorkerDeps): HoldfastWorker {
       grace.abort();
       deps.running.abortAll(new HandBackError('the worker shuts down'));
       await stopped;
+    },
+  };
+}
+
+function jobHandlers(deps: WorkerDeps): JobHandlers {
+  return {
+    'run-backup': ({ backupId, attempt }, signal) =>
+      runOperation(deps, { ref: { kind: 'backup', id: String(backupId) }, attempt, run: runBackup }, signal),
+    'run-drill': ({ operationId, attempt }, signal) =>
+      runOperation(deps, { ref: { kind: 'drill', id: operationId }, attempt, run: runDrill }, signal),
+    'run-verification': ({ operationId, attempt }, signal) =>
+      runOperation(deps, { ref: { kind: 'verify', id: operationId }, attempt, run: runVerification }, signal),
+    'run-copy': ({ operationId, attempt }, signal) =>
+      runOperation(deps, { ref: { kind: 'copy', id: operationId }, attempt, run: runCopy }, signal),
+    'delete-backup': async ({ backupId }) => {
+      await removeDeletedBackup(deps, backupId);
+      return undefined;
+    },
+    'delete-copy': async ({ copyId }) => {
+      await removeDeletedCopy(deps, copyId);
+      return undefined;
     },
   };
 }

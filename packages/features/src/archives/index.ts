@@ -9,7 +9,7 @@ export type { StoredArchive } from './open-decoded.ts';
 export type { StoredObject } from './list-stored-objects.ts';
 export { openStored, type StoredSource } from './stored-source.ts';
 export { type FoundArchive, verifyStored } from './verify-stored.ts';
-export type { WrittenArchive } from './write-archive.ts';
+export type { WriteArchiveInput, WrittenArchive } from './write-archive.ts';
 
 export type ArchiveThread = TaskThread<typeof archiveTasks>;
 

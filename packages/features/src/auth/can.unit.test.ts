@@ -26,6 +26,7 @@ describe('can', () => {
       'backups.delete': ['admin', 'super-admin'],
       'backups.verify': ['admin', 'super-admin'],
       'backups.download': ['admin', 'super-admin'],
+      'backups.copy': ['admin', 'super-admin'],
       'downloads.follow-link': everyone,
       'drills.create': ['admin', 'super-admin'],
       'drills.read': ['mod', 'admin', 'super-admin'],

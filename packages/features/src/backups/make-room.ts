@@ -38,7 +38,8 @@ async function findExpired(
   return (await source.query(
     `SELECT id, file_size::float8 AS size FROM admin_backups expired
      WHERE status = 'completed' AND expires_at < clock_timestamp() AND NOT is_protected
-       AND ($1::text IS NULL OR storage_target = $1)
+       AND ($1::text IS NULL OR storage_target = $1
+            OR EXISTS (SELECT FROM backup_copies copy WHERE copy.backup_id = expired.id AND copy.storage_target = $1 AND copy.status = 'completed'))
        AND EXISTS (SELECT FROM admin_backups newer WHERE newer.database_id = expired.database_id
                    AND newer.status = 'completed' AND (newer.completed_at, newer.id) > (expired.completed_at, expired.id))
        AND (schedule_id IS NULL

@@ -25,6 +25,7 @@ import { chooseStorage } from './backup-storage.ts';
 import { buildManifest } from './build-manifest.ts';
 import { checkSource } from './check-source.ts';
 import { checkSpace } from './check-space.ts';
+import { CopyLegs } from './copies/copy-legs.ts';
 import { estimateRawBytes } from './estimate-raw-bytes.ts';
 import { estimateStoredBytes } from './estimate-stored-bytes.ts';
 import { signManifest } from './manifest-file.ts';
@@ -49,6 +50,7 @@ interface Parts {
   readonly thread: ArchiveThread;
   readonly storage: StorageDriver;
   readonly partial: PartialFile;
+  readonly copies: CopyLegs;
 }
 
 export async function runBackup(context: OperationContext): Promise<Completion> {
@@ -67,6 +69,7 @@ export async function runBackup(context: OperationContext): Promise<Completion> 
     ),
   );
   await removeEarlierFiles(context, row, storage);
+  const copies = await CopyLegs.prepare(context, row, storage);
   context.onEnd(async (isCompleted) => {
     if (!isCompleted) {
       await withDatabase(address, context.connect, (session) =>
@@ -77,7 +80,7 @@ export async function runBackup(context: OperationContext): Promise<Completion> 
   const thread = startArchiveThread();
   const partial = reservePartial(context, storage, row.filePath);
   context.onEnd(() => thread.close());
-  return await produce(context, { row, address, thread, storage, partial });
+  return await produce(context, { row, address, thread, storage, partial, copies });
 }
 
 /** The partial file goes with the attempt, however it ends; what was published stays under its final name. */
@@ -93,7 +96,7 @@ function reservePartial(
 
 async function produce(context: OperationContext, parts: Parts): Promise<Completion> {
   const { deps, attempt, progress } = context;
-  const { row, storage } = parts;
+  const { row, storage, copies } = parts;
   // First, since it is quick and asks for rights that a role may lack.
   const globals = row.includeGlobals
     ? await storeGlobals(context, parts, (path) => reservePartial(context, storage, path))
@@ -103,6 +106,7 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
   await deps.reached('backup-written');
   const archive = storedArchive(deps, { ...row, storageTarget: storage.target }, attempt);
   await rereadAndCompare(context, parts, written, archive);
+  await copies.reread(parts.thread, written);
   const isListed = row.encryption === null || (await deps.keyring.canOpen(row.encryption.recipients));
   if (isListed) {
     progress.startStep(steps.list);
@@ -118,6 +122,9 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
     completedAt: deps.clock.now(),
   });
   const manifestPartial = await writeManifest(context, parts, signManifest(manifest, deps.secrets));
+  // The manifest first: a file under its final name always has one.
+  const beside = [manifestPartial, ...(globals === null ? [] : [globals.partial])];
+  await copies.publish(parts.thread, storage, beside);
   await storage.preparePublish(parts.partial, {
     signal: context.signal,
     onBytes: (bytes) => progress.meter.addBytes(bytes),
@@ -125,12 +132,8 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
   const published = new Set<PartialFile>();
   return async (manager) => {
     await deps.reached('backup-publishing');
-    // The manifest first: a file under its final name always has one.
-    await publish(
-      storage,
-      [manifestPartial, ...(globals === null ? [] : [globals.partial]), parts.partial],
-      published,
-    );
+    await publish(storage, [...beside, parts.partial], published);
+    await copies.record(manager, written);
     return {
       file_size: written.stored.sizeBytes,
       uncompressed_size: written.contents.bytes,
@@ -162,7 +165,7 @@ interface Dumped {
 
 async function dump(
   context: OperationContext,
-  { row, address, thread, storage, partial }: Parts,
+  { row, address, thread, storage, partial, copies }: Parts,
 ): Promise<Dumped> {
   const { deps, settings, connect } = context;
   const snapshot = await openSourceSnapshot(address, connect, settings.lockWaitTimeout * 1000);
@@ -174,12 +177,19 @@ async function dump(
     await checkSource(deps.source, snapshot.session, selection);
     const rawBytes = await estimate(context, row, resolved);
     const neededBytes = await estimateStoredBytes(deps.source.manager, row, rawBytes);
-    await checkSpace(context, { row, storage, neededBytes });
+    await checkSpace(context, {
+      owner: { kind: 'backup', id: row.id },
+      storage,
+      neededBytes,
+      reservedBytes: 0,
+    });
+    await copies.checkSpace(neededBytes);
     const written = await writeDump(context, {
       row,
       thread,
       storage,
       partial,
+      copies: copies.destinations,
       expectedBytes: neededBytes,
       dump: {
         client,
@@ -193,6 +203,7 @@ async function dump(
       estimatedBytes: rawBytes,
       releaseSnapshot: () => snapshot.release(),
     });
+    await copies.takeOutcomes(written);
     return {
       written,
       facts: snapshot.facts,
@@ -222,11 +233,11 @@ async function estimate(
 /** What the target gives back must be what was sent: a disk that loses bytes is found here, not on the day of the restore. */
 async function rereadAndCompare(
   { progress, signal }: OperationContext,
-  { thread }: Parts,
+  { thread, copies }: Parts,
   { stored }: WrittenArchive,
   source: StoredSource,
 ): Promise<void> {
-  progress.startStep(steps.reread, stored.sizeBytes);
+  progress.startStep(steps.reread, stored.sizeBytes * (1 + copies.count));
   const found = await thread.run('hashStored', source, { signal, onProgress: progress.meter.addMoved });
   if (found.sha256 !== stored.sha256 || found.sizeBytes !== stored.sizeBytes) {
     throw new AppError(

@@ -24,7 +24,7 @@ import {
 } from './operation-store.ts';
 import { applicationNamePrefix, operationTables } from './operation-table.ts';
 import { publishOperationEvent } from './publish-event.ts';
-import { retryDelayMs } from './retry-delay.ts';
+import { hasRetryLeft, retryDelayMs } from './retry-delay.ts';
 import { watchAttempt } from './watch-attempt.ts';
 
 /** Makes the result visible and returns the columns to record; runs in the transaction that completes the row, with the row locked. */
@@ -197,12 +197,13 @@ async function chooseSettlement(context: OperationContext, failure: unknown): Pr
   if (error.code === 'CANCELLED') {
     return { status: 'cancelled', error };
   }
-  const { table, key } = operationTables[ref.kind];
+  const operation = operationTables[ref.kind];
+  const { table, key } = operation;
   const [row] = await untilMetadataAnswers<{ retry_count: number }[]>(context, () =>
     deps.source.query(`SELECT retry_count FROM ${table} WHERE ${key} = $1`, [ref.id]),
   );
   const retryCount = row?.retry_count ?? 0;
-  if (!error.transient || retryCount >= settings.maxRetries) {
+  if (!error.transient || !hasRetryLeft(operation, retryCount, settings.maxRetries)) {
     return { status: 'failed', error };
   }
   const policy = { maxRetries: settings.maxRetries, retryDelaySeconds: settings.retryDelay };

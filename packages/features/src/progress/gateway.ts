@@ -136,6 +136,7 @@ const idPatterns = {
   backup: /^[1-9]\d{0,8}$/,
   drill: uuidPattern,
   verify: uuidPattern,
+  copy: uuidPattern,
 } as const satisfies Record<OperationKind, RegExp>;
 
 /** What may be subscribed to; null for anything else a client may send. */

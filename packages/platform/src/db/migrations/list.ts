@@ -5,6 +5,7 @@ import { StorageTargets1764100000200 } from './1764100000200-storage-targets.ts'
 import { RegistryAndStatistics1764100000300 } from './1764100000300-registry-and-statistics.ts';
 import { ProveAndDeliver1764100000400 } from './1764100000400-prove-and-deliver.ts';
 import { SelectionGlobalsPoliteness1764100000500 } from './1764100000500-selection-globals-politeness.ts';
+import { BackupCopies1764100000700 } from './1764100000700-backup-copies.ts';
 
 export const migrations = [
   CreateCatalogue1764000000000,
@@ -13,4 +14,5 @@ export const migrations = [
   RegistryAndStatistics1764100000300,
   ProveAndDeliver1764100000400,
   SelectionGlobalsPoliteness1764100000500,
+  BackupCopies1764100000700,
 ];
