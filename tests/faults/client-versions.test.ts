@@ -1,11 +1,12 @@
-/** Servers newer than every client: refused before a byte, with what to install; also where a client lies about its version. */
+/** Servers newer than every client: refused before a byte, with what to install, also where a client lies; older ones are backed up. */
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { loadDemoForum } from '@holdfast/demo';
 import type { Manifest } from '@holdfast/contracts/manifest';
 import type { PrivatePostgres } from '@holdfast/platform/instances/private-postgres';
 import { fakeClientDir } from '@holdfast/testkit/fake-tools';
-import { newerPostgres } from '@holdfast/testkit/newer-postgres';
+import { otherPostgres } from '@holdfast/testkit/other-postgres';
 import { queryOnce } from '@holdfast/testkit/databases';
 import { TestStack } from '@holdfast/testkit/test-stack';
 
@@ -19,7 +20,7 @@ describe('a server newer than every client', () => {
   beforeAll(async () => {
     folder = await mkdtemp(path.join(process.env['HOLDFAST_TEST_FOLDER'] as string, 'newer-'));
     await chmod(folder, 0o755);
-    postgres = await newerPostgres(folder);
+    postgres = await otherPostgres(folder, 'newer');
     await postgres.start();
     await postgres.createDatabase('app');
     await queryOnce(postgres.url('app'), 'CREATE TABLE things AS SELECT generate_series(1, 1000) AS id');
@@ -61,6 +62,31 @@ describe('a server newer than every client', () => {
     expect(await stack.storedFiles()).toEqual([]);
     expect(await stack.operationSessions()).toEqual([]);
     await stack.destroy();
+  });
+});
+
+describe('a server older than the client', () => {
+  it('is backed up and drilled like any other, globals and rows left out included', async () => {
+    const folder = await mkdtemp(path.join(process.env['HOLDFAST_TEST_FOLDER'] as string, 'older-'));
+    await chmod(folder, 0o755);
+    const postgres = await otherPostgres(folder, 'older');
+    await postgres.start();
+    await postgres.createDatabase('forum');
+    await loadDemoForum({ connectionString: postgres.url('forum'), targetBytes: 5_000_000 });
+    const stack = await TestStack.create({ targetUrl: postgres.url('forum'), settings: { max_retries: 0 } });
+    const { client } = await stack.startApi();
+    await stack.startWorker();
+    const backup = await stack.backUp(client, {
+      compressionType: 'zstd',
+      includeGlobals: true,
+      excludedTableData: ['audit_events'],
+    });
+    expect([backup.errorMessage, backup.postgresVersion]).toEqual([null, expect.stringMatching(/^13\./)]);
+    const drill = await stack.drill(client, backup.id);
+    expect([drill.errorMessage, drill.result?.differences]).toEqual([null, []]);
+    await stack.destroy();
+    await postgres.stop('immediate');
+    await rm(folder, { recursive: true, force: true });
   });
 });
 

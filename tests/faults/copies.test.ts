@@ -1,6 +1,6 @@
 /** Copies that fail, lag or are interrupted: the policy decides what becomes of the backup, and what is owed is made up for. */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { BackupView, CreateBackup } from '@holdfast/contracts/backups';
@@ -37,45 +37,49 @@ describe('a copy', () => {
   });
   afterEach(async () => await stack.destroy());
 
-  async function withFullFolder(work: () => Promise<void>): Promise<void> {
-    await mkdir(bad);
-    await runCommand('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', bad]);
-    // More than the estimate leaves free, so that it is while bytes flow that the folder is full.
-    await writeFile(path.join(bad, 'filler'), Buffer.alloc(7.6 * 1024 * 1024));
+  /** A disk of one MiB: where the target is, which shows before a byte is written, or below it, which shows while bytes flow. */
+  const places = [
+    ['before a byte is written', '', 'bytes; '],
+    ['while bytes flow', 'manual', 'Writing '],
+  ] as const;
+
+  async function withFullFolder(below: string, work: (mounted: string) => Promise<void>): Promise<void> {
+    const mounted = path.join(bad, below);
+    await mkdir(mounted, { recursive: true });
+    await runCommand('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', mounted]);
     try {
-      await work();
+      await work(mounted);
     } finally {
       await Promise.all(stack.processes.map((process) => process.kill()));
-      await runCommand('umount', [bad]);
+      await runCommand('umount', [mounted]);
     }
   }
 
-  (isRoot ? it : it.skip)(
-    'whose folder is full fails the backup where all are wanted, and nothing is left anywhere',
-    async () => {
-      await withFullFolder(async () => {
+  (isRoot ? it : it.skip).each(places)(
+    'that finds its folder full %s fails the backup where all are wanted, and nothing is left anywhere',
+    async (_when, below, says) => {
+      await withFullFolder(below, async () => {
         await stack.startWorker();
         const backup = await stack.backUp(client, { compressionType: 'none' });
         expect(backup).toMatchObject({ status: 'failed', errorCode: 'INSUFFICIENT_SPACE', retryCount: 0 });
         expect(backup.errorMessage).toContain(bad);
-        expect([await stack.storedFiles(), await filesIn(good), await filesIn(bad)]).toEqual([
-          [],
-          [],
-          ['filler'],
-        ]);
+        expect(backup.errorMessage).toContain(says);
+        expect([await stack.storedFiles(), await filesIn(good), await filesIn(bad)]).toEqual([[], [], []]);
         expect(await copiesOf(client, backup)).toEqual([]);
       });
     },
   );
 
-  (isRoot ? it : it.skip)(
-    'whose folder is full is made up for once there is room, where another is enough',
-    async () => {
-      await withFullFolder(async () => {
-        await stack.startWorker();
+  (isRoot ? it : it.skip).each(places)(
+    'that finds its folder full %s is made up for once there is room, where another is enough',
+    async (_when, below, says) => {
+      await withFullFolder(below, async (mounted) => {
+        const worker = await stack.startWorker();
         const policy: Partial<CreateBackup> = { copyPolicy: 'at_least', minCopies: 1 };
         const backup = await stack.backUp(client, { compressionType: 'none', ...policy });
         expect(backup).toMatchObject({ status: 'completed', errorCode: null });
+        const lost = await worker.find((line) => line.msg === 'a copy was lost; it is made up for later');
+        expect(lost).toMatchObject({ code: 'INSUFFICIENT_SPACE', error: expect.stringContaining(says) });
         expect(await stack.storedFiles()).toEqual(filesOf(backup));
         expect(await filesIn(good)).toEqual(filesOf(backup));
         // It goes on trying for longer than operations may otherwise.
@@ -84,8 +88,7 @@ describe('a copy', () => {
           (await copiesOf(client, backup)).find((copy) => copy.status === 'pending' && copy.retryCount > 0),
         );
         expect(owed).toMatchObject({ errorCode: 'INSUFFICIENT_SPACE', proofLevel: null });
-        await rm(path.join(bad, 'filler'));
-        await runCommand('mount', ['-o', 'remount,size=64m', bad]);
+        await runCommand('mount', ['-o', 'remount,size=64m', mounted]);
         await stack.untilStatus('backup_copies', owed.id, ['completed']);
         await until(async () => (await filesIn(bad)).length === 2);
         expect(await filesIn(bad)).toEqual(filesOf(backup));
@@ -172,17 +175,13 @@ describe('a copy in a bucket', () => {
   it('that is slow is left behind instead of slowing the dump down, and made up for', async () => {
     let isSlow = true;
     proxy.decide = ({ method }) => (isSlow && method === 'PUT' ? { kind: 'slow', pauseMs: 5_000 } : null);
-    await stack.startWorker();
+    const worker = await stack.startWorker();
     const backup = await stack.backUp(client, { compressionType: 'none' });
     expect(backup).toMatchObject({ status: 'completed', errorCode: null });
+    const lost = await worker.find((line) => line.msg === 'a copy was lost; it is made up for later');
+    expect(lost).toMatchObject({ error: expect.stringContaining('too slow') });
     isSlow = false;
     const [owed] = await copiesOf(client, backup);
-    expect(owed).toMatchObject({ storageTarget: expect.stringContaining(bucket) });
-    const [audit] = await stack.metadata.query<{ count: number }>(
-      `SELECT count(*)::int AS count FROM audit_log WHERE action = 'backup.completed' AND subject_id = $1`,
-      [String(backup.id)],
-    );
-    expect(audit?.count).toBe(1);
     await stack.untilStatus('backup_copies', owed?.id as string, ['completed']);
     expect(sha256(await server.read(bucket, `far/${backup.filePath}`))).toBe(backup.checksumSha256);
     await until(async () => (await server.keys(bucket)).length === 2);

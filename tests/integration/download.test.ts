@@ -56,9 +56,9 @@ describe('downloading', () => {
     await truncate(file, bigBytes);
     const sha256 = createHash('sha256').update(Buffer.alloc(bigBytes)).digest('hex');
     const [row] = await stack.metadata.query<{ id: number }>(
-      `INSERT INTO admin_backups (filename, file_path, display_name, database_name, database_id, status, file_size, checksum_sha256, checksum_md5, manifest, proof_level, completed_at)
-       VALUES ($1::text, 'manual/' || $1::text, 'big', 'x', 1, 'completed', $2, $3, repeat('0', 32), '{}', 'stored', now()) RETURNING id`,
-      [name, bigBytes, sha256],
+      `INSERT INTO admin_backups (filename, file_path, display_name, database_name, database_id, status, file_size, checksum_sha256, checksum_md5, manifest, proof_level, completed_at, storage_target)
+       VALUES ($1::text, 'manual/' || $1::text, 'big', 'x', 1, 'completed', $2, $3, repeat('0', 32), '{}', 'stored', now(), $4) RETURNING id`,
+      [name, bigBytes, sha256, `file://${stack.storageDir}`],
     );
     return { id: row?.id as number, file };
   };

@@ -104,6 +104,11 @@ describe('the API', () => {
         ['DELETE', '/backups/1'],
         ['POST', '/backups/1/cancel'],
         ['POST', '/backups/1/drill'],
+        ['POST', '/backups/1/verify'],
+        ['POST', '/backups/1/download-link'],
+        ['GET', '/backups/1/download'],
+        ['GET', '/backups/1/contents'],
+        ['GET', '/verifications'],
         ['GET', '/drills'],
         ['GET', '/api/auth/me'],
       ] as const) {

@@ -8,12 +8,13 @@ import { findPrograms } from '@holdfast/platform/instances/programs';
 import { runCommand } from '@holdfast/platform/process/run-command';
 import { dataOf, schemaOf } from '@holdfast/testkit/compare-databases';
 import { createTestDatabase } from '@holdfast/testkit/databases';
+import { HttpProxy, type ProxiedRequest } from '@holdfast/testkit/http-proxy';
 import { s3Credentials, TestS3Server } from '@holdfast/testkit/s3-server';
 import type { TestClient } from '@holdfast/testkit/test-client';
 import { TestStack } from '@holdfast/testkit/test-stack';
 import { until } from '@holdfast/testkit/until';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const bucket = 'backups';
 
@@ -114,6 +115,26 @@ describe('a backup to S3', () => {
       expect(await stack.drill(client, backupId)).toMatchObject({ result: { isEqual: true } });
     },
   );
+
+  it('that is cancelled while the storage does not answer ends at once and leaves nothing', async () => {
+    const proxy = await HttpProxy.start(server.url);
+    try {
+      const isWrite = ({ method, path: url }: ProxiedRequest): boolean =>
+        method === 'PUT' && url.includes('.dump');
+      proxy.decide = (request) => (isWrite(request) ? { kind: 'hang' } : null);
+      await stack.metadata.query('UPDATE backup_settings SET storage_location = $1', [
+        `s3://${bucket}/holdfast?endpoint=${proxy.url}`,
+      ]);
+      await stack.startWorker();
+      const backupId = await client.createBackup({ compressionType: 'zstd' });
+      await until(async () => proxy.seen.some(isWrite));
+      await client.post(`/backups/${backupId}/cancel`);
+      expect(await stack.untilEnded(client, backupId)).toMatchObject({ status: 'cancelled' });
+      expect([await server.keys(bucket), server.openUploads(bucket)]).toEqual([[], []]);
+    } finally {
+      await proxy.stop();
+    }
+  });
 
   it('that is cancelled after its worker died leaves nothing in the bucket', async () => {
     const first = await stack.startWorker({ TEST_PAUSE_AT: 'backup-written' });

@@ -7,10 +7,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 export type Fault =
   | { readonly kind: 'answer'; readonly status: number; readonly code: string }
+  /** Takes the request and never answers. */
+  | { readonly kind: 'hang' }
   /** Passes everything on, a piece at a time with pauses. */
   | { readonly kind: 'slow'; readonly pauseMs: number }
   /** Both connections break when so much of the request's, or the answer's, body has passed. */
   | { readonly kind: 'cutRequest' | 'cutAnswer'; readonly afterBytes: number }
+  /** One bit of the answer's body is wrong. */
+  | { readonly kind: 'flip'; readonly atByte: number }
   | { readonly kind: 'headers'; readonly headers: Readonly<Record<string, string>> };
 
 export interface ProxiedRequest {
@@ -31,9 +35,8 @@ export class HttpProxy {
   private constructor(upstream: string) {
     this.#upstream = new URL(upstream);
     this.#server = createServer((incoming, answer) => {
-      this.#handle(incoming, answer).catch(() => {
-        incoming.socket.destroy();
-      });
+      const { socket } = incoming;
+      this.#handle(incoming, answer).catch(() => void socket.destroy());
     });
   }
 
@@ -63,6 +66,10 @@ export class HttpProxy {
       await refuse(incoming, answer, fault);
       return;
     }
+    if (fault?.kind === 'hang') {
+      incoming.resume();
+      return;
+    }
     const { hostname, port } = this.#upstream;
     const outgoing = request({ hostname, port, method, path: url, headers: incoming.headers });
     const answered = once(outgoing, 'response') as Promise<[IncomingMessage]>;
@@ -86,6 +93,14 @@ function meddle(fault: Fault | null, cut: 'cutRequest' | 'cutAnswer') {
       }
       if (fault?.kind === 'slow') {
         await delay(fault.pauseMs);
+      }
+      if (
+        fault?.kind === 'flip' &&
+        cut === 'cutAnswer' &&
+        fault.atByte >= passed &&
+        fault.atByte < passed + chunk.length
+      ) {
+        chunk.writeUInt8(chunk.readUInt8(fault.atByte - passed) ^ 1, fault.atByte - passed);
       }
       passed += chunk.length;
       yield chunk;

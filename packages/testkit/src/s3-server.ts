@@ -35,7 +35,8 @@ export class TestS3Server {
       forcePathStyle: true,
     });
     this.#front = createServer((incoming, answer) => {
-      this.#handle(incoming, answer).catch(() => incoming.socket.destroy());
+      const { socket } = incoming;
+      this.#handle(incoming, answer).catch(() => void socket.destroy());
     });
   }
 

@@ -19,8 +19,12 @@ export class CopyLeg {
   /** How long the others have waited for this one. */
   heldUpMs = 0;
 
+  /** Where it goes, for whoever reads its failure. */
+  readonly target: string;
+
   /** An error instead of a destination: it could not even be opened. */
-  constructor(destination: Writable | AppError) {
+  constructor(target: string, destination: Writable | AppError) {
+    this.target = target;
     this.#events.setMaxListeners(0);
     if (destination instanceof AppError) {
       this.#destination = null;
@@ -129,6 +133,16 @@ export class CopyLeg {
 export function writeChunk(destination: Writable, chunk: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     destination.write(chunk, (error) => (error == null ? resolve() : reject(error)));
+  });
+}
+
+/** The same failure, saying which of several targets it is of. */
+export function failureOfCopy(target: string, error: AppError): AppError {
+  const { code, message, transient, remediation } = error;
+  return new AppError(code, `The copy on ${target} failed: ${message}`, {
+    cause: error,
+    transient,
+    remediation,
   });
 }
 

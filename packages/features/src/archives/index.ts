@@ -2,6 +2,7 @@
 import { TaskThread } from '@holdfast/platform/process/task-thread';
 import type { archiveTasks } from './tasks.ts';
 
+export { failureOfCopy } from './copy-leg.ts';
 export { encodeBytes } from './encode-bytes.ts';
 export { listFolder, listStoredArchive } from './list-stored-archive.ts';
 export { runToEnd } from './run-to-end.ts';

@@ -5,7 +5,7 @@
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { AppError } from '@holdfast/contracts/errors';
-import { type CopyLeg, writeChunk } from './copy-leg.ts';
+import { type CopyLeg, failureOfCopy, writeChunk } from './copy-leg.ts';
 import type { SharedBuffer } from './shared-buffers.ts';
 
 export interface TeeOptions {
@@ -97,9 +97,14 @@ export class Tee {
 
   /** At once, instead of dumping to the end for nothing. */
   #expectEnough(): void {
-    if (this.#remaining() < this.#options.requiredCopies) {
-      const lost = this.#options.copies.find(({ failure }) => failure !== null);
-      throw lost?.failure ?? new AppError('INTERNAL', 'More copies are required than there are.');
+    if (this.#remaining() >= this.#options.requiredCopies) {
+      return;
     }
+    for (const { target, failure } of this.#options.copies) {
+      if (failure !== null) {
+        throw failureOfCopy(target, failure);
+      }
+    }
+    throw new AppError('INTERNAL', 'More copies are required than there are.');
   }
 }

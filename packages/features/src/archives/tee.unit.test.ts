@@ -74,7 +74,7 @@ function teeOf(
   options: Partial<TeeOptions> = {},
 ): { tee: Tee; primary: Destination; copies: CopyLeg[] } {
   const primary = new Destination();
-  const copies = destinations.map((destination) => new CopyLeg(destination));
+  const copies = destinations.map((destination) => new CopyLeg('file:///there', destination));
   const { signal } = new AbortController();
   return { tee: new Tee({ primary, copies, requiredCopies: 0, signal, ...options }), primary, copies };
 }
@@ -103,7 +103,7 @@ describe('a tee', () => {
 
   it('goes on without a copy that could not even be opened', async () => {
     const primary = new Destination();
-    const copies = [new CopyLeg(new AppError('PERMISSION_DENIED', 'no'))];
+    const copies = [new CopyLeg('file:///there', new AppError('PERMISSION_DENIED', 'no'))];
     const { signal } = new AbortController();
     const { text } = await send(new Tee({ primary, copies, requiredCopies: 0, signal }), many);
     expect(primary.text).toBe(text);
@@ -113,7 +113,10 @@ describe('a tee', () => {
     const { tee, primary } = teeOf([new Destination({ breaksAt: 3 }), new Destination()], {
       requiredCopies: 2,
     });
-    await expect(send(tee, many)).rejects.toMatchObject({ code: 'INSUFFICIENT_SPACE' });
+    await expect(send(tee, many)).rejects.toMatchObject({
+      code: 'INSUFFICIENT_SPACE',
+      message: 'The copy on file:///there failed: full',
+    });
     expect(primary.taken.length).toBeLessThan(many);
   });
 

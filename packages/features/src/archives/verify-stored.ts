@@ -6,7 +6,12 @@ import type { ArchiveContents } from '@holdfast/platform/archive/contents';
 import { createInspector } from '@holdfast/platform/archive/create-inspector';
 import type { Inspector } from '@holdfast/platform/archive/inspector';
 import { ChecksumMeter, type Checksums } from '@holdfast/platform/bytes/checksums';
-import { type RunningTool, runTool, type ToolCommand } from '@holdfast/platform/process/run-tool';
+import {
+  type RunningTool,
+  runTool,
+  type ToolCommand,
+  type ToolExit,
+} from '@holdfast/platform/process/run-tool';
 import { startFilters } from '@holdfast/platform/process/start-filters';
 import type { TaskContext } from '@holdfast/platform/process/task-thread';
 import { type BytesMoved, reportBytes } from './bytes-moved.ts';
@@ -32,7 +37,7 @@ export interface FoundArchive {
 
 /**
  * Progress counts the stored bytes.
- * @throws AppError BACKUP_NOT_FOUND where there is no file; a damaged one is a result, not an error
+ * @throws AppError BACKUP_NOT_FOUND where there is no file, TOOL_FAILED where a program was ended; a damaged one is a result, not an error
  */
 export async function verifyStored(
   input: VerifyStoredInput,
@@ -109,6 +114,13 @@ async function readStored(
   }
 }
 
+/** Somebody ended the program (short of memory, perhaps): that says nothing about the file. */
+function failIfEnded(tool: string, exit: ToolExit | undefined): void {
+  if (exit?.exitCode === null) {
+    throw new AppError('TOOL_FAILED', `${tool} was ended by ${exit.signal}.`, { transient: true });
+  }
+}
+
 /** A program that gave up reads no more; the rest of the file is still hashed. */
 async function writeUnlessClosed(stdin: Writable, chunk: Buffer): Promise<void> {
   if (stdin.destroyed || !stdin.writable || stdin.write(chunk)) {
@@ -150,6 +162,7 @@ class ArchiveReading {
     this.#reader?.stdin.end();
     const broken = await firstBroken(steps);
     const read = await this.#reader?.exited;
+    failIfEnded('pg_restore', read);
     const contents = this.#inspect(() => this.#inspector.end());
     if (broken !== null) {
       const cause = `It could not be ${broken.doing} behind ${this.#inspector.bytesRead} bytes of the archive (${broken.said}).`;
@@ -181,9 +194,10 @@ class ArchiveReading {
 
 async function firstBroken(steps: Decoding['steps']): Promise<{ doing: string; said: string } | null> {
   for (const { tool, doing } of steps) {
-    const { exitCode, stderr } = await tool.exited;
-    if (exitCode !== 0) {
-      return { doing, said: stderr.trim() };
+    const exit = await tool.exited;
+    failIfEnded(exit.program, exit);
+    if (exit.exitCode !== 0) {
+      return { doing, said: exit.stderr.trim() };
     }
   }
   return null;

@@ -71,7 +71,11 @@ export async function writeArchive(
   const destination = await openStorage(input.storage).createPartial(input.partial, input.expectedBytes);
   const copies = await Promise.all(input.copies.map((copy) => openCopy(copy, input.expectedBytes)));
   let ends: Connections | null = null;
-  const end = (): void => void ends?.end();
+  const end = (): void => {
+    // A storage that does not answer must not hold up a cancel.
+    destination.destroy();
+    void ends?.end();
+  };
   signal.addEventListener('abort', end, { once: true });
   try {
     ends = await connect(input);
@@ -92,11 +96,12 @@ export async function writeArchive(
 
 /** A copy that can't even be opened is a copy that is out. */
 async function openCopy({ storage, partial }: CopyDestination, expectedBytes: number): Promise<CopyLeg> {
+  const driver = openStorage(storage);
   try {
-    return new CopyLeg(await openStorage(storage).createPartial(partial, expectedBytes));
+    return new CopyLeg(driver.target, await driver.createPartial(partial, expectedBytes));
   } catch (error) {
     if (error instanceof AppError) {
-      return new CopyLeg(error);
+      return new CopyLeg(driver.target, error);
     }
     throw error;
   }

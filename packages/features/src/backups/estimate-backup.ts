@@ -3,7 +3,6 @@ import type { BackupEstimate } from '@holdfast/contracts/backup-estimates';
 import type { CreateBackup } from '@holdfast/contracts/backups';
 import type { DatabaseSession } from '@holdfast/platform/pgtools/database-session';
 import { type ResolvedSelection, resolveSelection } from '@holdfast/platform/pgtools/resolve-selection';
-import type { DataSource } from 'typeorm';
 import { findDatabase } from '../databases/index.ts';
 import { readSettings, type SettingsRow } from '../settings/index.ts';
 import { checkRequest } from './check-request.ts';
@@ -13,12 +12,12 @@ import {
   requestedSelection,
   withLiveDatabase,
 } from './live-selection.ts';
-import { type EarlierBackup, projectSize } from './project-size.ts';
+import { projectSize } from './project-size.ts';
+import { readHistory } from './read-history.ts';
 
 /** A catalogue of many thousand tables takes a while to measure; nobody waits longer than this for a guess. */
 const answerWithinMs = 15_000;
 const mostTables = 1_000;
-const historyLength = 20;
 
 const kinds: Readonly<Record<string, string>> = {
   r: 'table',
@@ -51,7 +50,7 @@ export async function estimateBackup(deps: LiveSelectionDeps, input: CreateBacku
       tableBytes,
       tableCount: tables.length,
     },
-    await readHistory(deps.source, database.id),
+    await readHistory(deps.source.manager, database.id),
   );
   const isWithoutRows = new Set(withoutRows.map((table) => table.oid));
   return {
@@ -75,17 +74,6 @@ export async function estimateBackup(deps: LiveSelectionDeps, input: CreateBacku
       ...sizeWarnings(projection.storedBytes.value, await readSettings(deps.source)),
     ],
   };
-}
-
-async function readHistory(source: DataSource, databaseId: number): Promise<EarlierBackup[]> {
-  return (await source.query(
-    `SELECT backup_type AS "backupType", compression_type AS "compressionType", uncompressed_size::float8 AS "rawBytes",
-       file_size::float8 AS "storedBytes", GREATEST(duration, 1) AS "durationSeconds", (metadata->>'tableBytes')::float8 AS "tableBytes"
-     FROM admin_backups
-     WHERE database_id = $1 AND status = 'completed' AND uncompressed_size IS NOT NULL AND source <> 'imported'
-     ORDER BY completed_at DESC LIMIT ${historyLength}`,
-    [databaseId],
-  )) as EarlierBackup[];
 }
 
 /** Foreign keys of what is selected whose other end has no rows in the backup: a restore can't make them valid. */

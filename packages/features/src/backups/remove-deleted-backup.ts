@@ -15,11 +15,14 @@ export async function removeDeletedBackup(deps: RemoveDeps, backupId: number): P
   }
   await removeEverywhere(deps, row);
   await deps.source.transaction(async (manager) => {
-    await manager.update(
+    const { affected } = await manager.update(
       BackupEntity,
       { id: backupId, status: 'deleting' },
       { status: 'deleted', deletedAt: () => 'clock_timestamp()' },
     );
+    if (affected === 0) {
+      return;
+    }
     await recordAudit(manager, systemActor, {
       action: 'backup.deleted',
       subjectType: 'backup',

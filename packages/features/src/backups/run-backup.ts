@@ -26,10 +26,10 @@ import { buildManifest } from './build-manifest.ts';
 import { checkSource } from './check-source.ts';
 import { checkSpace } from './check-space.ts';
 import { CopyLegs } from './copies/copy-legs.ts';
-import { estimateRawBytes } from './estimate-raw-bytes.ts';
-import { estimateStoredBytes } from './estimate-stored-bytes.ts';
 import { signManifest } from './manifest-file.ts';
 import { noteWarnings } from './note-warnings.ts';
+import { projectSize } from './project-size.ts';
+import { readHistory } from './read-history.ts';
 import { proveReadable } from './prove-readable.ts';
 import { storedArchive } from './stored-archive.ts';
 import { writeDump } from './write-dump.ts';
@@ -175,8 +175,11 @@ async function dump(
     const resolved = await resolveSelection(snapshot.session, row);
     const selection = { ...resolved.selection, isSchemaOnly: row.backupType === 'schema' };
     await checkSource(deps.source, snapshot.session, selection);
-    const rawBytes = await estimate(context, row, resolved);
-    const neededBytes = await estimateStoredBytes(deps.source.manager, row, rawBytes);
+    const { rawBytes, storedBytes } = projectSize(
+      { ...row, tableBytes: resolved.tableBytes, tableCount: resolved.tables.length },
+      await readHistory(deps.source.manager, row.databaseId),
+    );
+    const neededBytes = storedBytes.value;
     await checkSpace(context, {
       owner: { kind: 'backup', id: row.id },
       storage,
@@ -200,7 +203,7 @@ async function dump(
         snapshot: snapshot.snapshotId,
       },
       step: steps.dump,
-      estimatedBytes: rawBytes,
+      estimatedBytes: Math.max(1, rawBytes.value),
       releaseSnapshot: () => snapshot.release(),
     });
     await copies.takeOutcomes(written);
@@ -218,16 +221,6 @@ async function dump(
     await watch.stop();
     await snapshot.release();
   }
-}
-
-async function estimate(
-  { deps }: OperationContext,
-  row: BackupRow,
-  resolved: ResolvedSelection,
-): Promise<number | null> {
-  return row.backupType === 'schema'
-    ? null
-    : await estimateRawBytes(deps.source.manager, row, resolved.tableBytes);
 }
 
 /** What the target gives back must be what was sent: a disk that loses bytes is found here, not on the day of the restore. */

@@ -163,6 +163,20 @@ export function describeDriver(
     expect(await driver.listPartials()).toHaveLength(1);
   });
 
+  it('tells of a partial file that is gone as a fault of the storage', async () => {
+    const partial = await write('manual/a.dump', 1, 'content');
+    await driver.removePartial(partial);
+    const lost = { code: 'STORAGE_UNAVAILABLE', transient: true };
+    await expect(driver.openPartial(partial)).rejects.toMatchObject(lost);
+    await expect(driver.publishPartial(partial)).rejects.toMatchObject(lost);
+    await expect(
+      driver
+        .preparePublish(partial, { signal: never, onBytes: () => undefined })
+        .then(() => driver.publishPartial(partial)),
+    ).rejects.toMatchObject(lost);
+    expect(await driver.listPartials()).toEqual([]);
+  });
+
   it.each([
     [{ start: 0, end: 0 }, 'c'],
     [{ start: 3, end: 6 }, 'tent'],

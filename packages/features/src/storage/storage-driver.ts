@@ -76,13 +76,13 @@ export interface StorageDriver {
    * `expectedBytes` need not be right: it only spares requests.
    */
   createPartial(partial: PartialFile, expectedBytes?: number): Promise<Writable>;
-  /** Reads back from the target what was written. */
+  /** Reads back from the target what was written. @throws AppError STORAGE_UNAVAILABLE where the target has lost it */
   openPartial(partial: PartialFile): Promise<Readable>;
   /** Does beforehand what is slow about publishing. Nothing is visible yet; `publishPartial` does without it, only slower. */
   preparePublish(partial: PartialFile, progress: PublishProgress): Promise<void>;
   /**
    * Gives it the final name in one step; never replaces a file. The partial may still be there afterwards.
-   * @throws AppError IN_USE when the final name exists.
+   * @throws AppError IN_USE when the final name exists, STORAGE_UNAVAILABLE where the target has lost what was written.
    */
   publishPartial(partial: PartialFile): Promise<void>;
   /** Harmless at any time, and twice. */

@@ -1,4 +1,5 @@
 /** The server's side of our operations: found by application_name and ended when nobody owns them any more. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { DatabaseSession } from './database-session.ts';
 
 /** Ends backends whose application_name starts with `prefix` but is not `except`, in any database; resolves when they are gone. */
@@ -7,13 +8,20 @@ export async function terminateBackends(
   prefix: string,
   except = '',
 ): Promise<number> {
-  const rows = await session.query<{ pid: number }>(
-    `SELECT pid, pg_terminate_backend(pid, 5000) FROM pg_stat_activity
-     WHERE starts_with(application_name, $1) AND application_name <> $2 AND pid <> pg_backend_pid()`,
-    [prefix, except],
-  );
-  return rows.length;
+  const others = `FROM pg_stat_activity WHERE starts_with(application_name, $1) AND application_name <> $2 AND pid <> pg_backend_pid()`;
+  const ended = await session.query(`SELECT pg_terminate_backend(pid) ${others}`, [prefix, except]);
+  // Waited for here, since servers before 14 can't do it.
+  for (let waitedMs = 0; ended.length > 0 && waitedMs < endWithinMs; waitedMs += pollMs) {
+    if ((await session.query(`SELECT 1 ${others}`, [prefix, except])).length === 0) {
+      break;
+    }
+    await delay(pollMs);
+  }
+  return ended.length;
 }
+
+const endWithinMs = 5_000;
+const pollMs = 50;
 
 export async function countBackends(session: DatabaseSession, prefix: string): Promise<number> {
   const row = await session.queryOne<{ count: number }>(

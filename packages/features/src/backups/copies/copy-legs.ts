@@ -4,7 +4,13 @@
  */
 import { AppError } from '@holdfast/contracts/errors';
 import type { EntityManager } from 'typeorm';
-import type { ArchiveThread, StoredSource, WriteArchiveInput, WrittenArchive } from '../../archives/index.ts';
+import {
+  type ArchiveThread,
+  failureOfCopy,
+  type StoredSource,
+  type WriteArchiveInput,
+  type WrittenArchive,
+} from '../../archives/index.ts';
 import type { OperationContext } from '../../operations/index.ts';
 import type { PartialFile, StorageDriver } from '../../storage/index.ts';
 import { removeEarlierFiles, removeUnlessCompleted } from '../attempt-files.ts';
@@ -199,16 +205,14 @@ export class CopyLegs {
   async #lose(leg: Leg, error: AppError): Promise<void> {
     const { logger } = this.#context;
     const { target } = leg.storage;
-    const { code, transient, remediation } = error;
-    leg.failure = new AppError(code, `The copy on ${target} failed: ${error.message}`, {
-      cause: error,
-      transient,
-      remediation,
-    });
+    leg.failure = failureOfCopy(target, error);
     if (this.#remaining.length < this.required) {
       throw leg.failure;
     }
-    logger.warn({ target, code, error: error.message }, 'a copy was lost; it is made up for later');
+    logger.warn(
+      { target, code: error.code, error: error.message },
+      'a copy was lost; it is made up for later',
+    );
     // Now, while nobody else can be writing there yet.
     for (const partial of leg.partials) {
       try {

@@ -54,8 +54,13 @@ function millisecondsOf(field: string, text: string | undefined): number | null 
 
 /** Conditions joined by AND, and their values. */
 export class Conditions {
-  readonly values: unknown[] = [];
+  readonly values: unknown[];
   readonly #conditions: string[] = [];
+
+  /** `values`: of other conditions in the same statement, to which these are added. */
+  constructor(values: unknown[] = []) {
+    this.values = values;
+  }
 
   /** `condition` is given the placeholder of each value. */
   add(condition: (...placeholders: string[]) => string, ...values: unknown[]): this {

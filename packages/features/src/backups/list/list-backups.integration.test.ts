@@ -148,10 +148,23 @@ describe('lists of backups', () => {
       `display_name LIKE 'Weekly%'`,
       true,
     ],
+    [
+      'a tag of many among few',
+      { tags: ['all'], status: ['deleted'] },
+      `tags ? 'all' AND status = 'deleted'`,
+      true,
+    ],
+    [
+      'a word of many in a day',
+      { search: 'nightly', startDate: '2026-01-10T05:00:00Z', endDate: '2026-01-11T04:00:00Z' },
+      `display_name LIKE 'Nightly%' AND created_at BETWEEN '2026-01-10 05:00Z' AND '2026-01-11 04:00Z'`,
+      true,
+    ],
     ['a tag of none', { tags: ['none'] }, 'false', true],
   ])(
     'find %s in every order, page by page, as sorting all rows would',
     async (_what, query, condition, isExact) => {
+      const where = query.status === undefined ? `status <> 'deleted' AND ${condition}` : condition;
       for (const [sortBy, column] of [
         ['createdAt', 'created_at'],
         ['displayName', 'display_name'],
@@ -160,7 +173,7 @@ describe('lists of backups', () => {
       ] as const) {
         for (const sortOrder of ['asc', 'desc'] as const) {
           const sorted = await database.query<{ id: number }>(
-            `SELECT id FROM admin_backups WHERE status <> 'deleted' AND ${condition} ORDER BY ${column} ${sortOrder}, id ${sortOrder} LIMIT 300`,
+            `SELECT id FROM admin_backups WHERE ${where} ORDER BY ${column} ${sortOrder}, id ${sortOrder} LIMIT 300`,
           );
           expect(await idsOf({ ...query, sortBy, sortOrder, limit: 100 }, 3)).toEqual(
             sorted.map(({ id }) => id),
@@ -169,9 +182,9 @@ describe('lists of backups', () => {
       }
       const { pagination } = await listBackups(source, { ...query, limit: 1 });
       const [all] = await database.query<{ count: number }>(
-        `SELECT count(*)::int AS count FROM admin_backups WHERE status <> 'deleted' AND ${condition}`,
+        `SELECT count(*)::int AS count FROM admin_backups WHERE ${where}`,
       );
-      expect(pagination).toMatchObject({ total: isExact ? all?.count : 10_000, totalIsExact: isExact });
+      expect(pagination).toMatchObject({ total: isExact ? all?.count : 1_000, totalIsExact: isExact });
       expect(all?.count ?? 0).toBeGreaterThanOrEqual(pagination.total);
     },
   );

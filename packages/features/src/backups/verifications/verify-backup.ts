@@ -27,7 +27,15 @@ export async function verifyBackup(deps: VerifyDeps, backup: CompletedBackup): P
   const { contents } = found;
   const { manifest } = backup;
   const differences =
-    contents === null ? [] : compareContents({ manifest, contents, isWholeDatabase: true, withOwners: true });
+    contents === null
+      ? []
+      : compareContents({
+          manifest,
+          contents,
+          isWholeDatabase: true,
+          withOwners: true,
+          skippedForeignKeys: 0,
+        });
   const faults = faultsOf(backup, found, differences);
   if (faults.length > 0 || contents === null) {
     throw new AppError(

@@ -1,12 +1,37 @@
 /** Files and folders of the local driver: no links followed, everything flushed, errors named. */
 import { constants } from 'node:fs';
-import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { AppError, type ErrorCode } from '@holdfast/contracts/errors';
 import type { ByteRange } from '../storage-driver.ts';
 
 const chunkBytes = 256 * 1024;
+
+/** Like `mkdir -p`, each new folder flushed; Node's own calls a read-only file system a folder that is missing. */
+export async function makeFolder(folder: string): Promise<void> {
+  try {
+    await makeOneFolder(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || folder === path.dirname(folder)) {
+      throw error;
+    }
+    await makeFolder(path.dirname(folder));
+    await makeOneFolder(folder);
+  }
+}
+
+async function makeOneFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') {
+      return;
+    }
+    throw error;
+  }
+  await syncFolder(path.dirname(folder));
+}
 
 export async function openFile(file: string, name: string, range?: ByteRange): Promise<Readable> {
   return openReadable(await openHandle(file, name), name, range);
@@ -108,6 +133,11 @@ export async function syncFolder(folder: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/** What an attempt has written itself is nobody's backup to be found: the storage has lost it. */
+export function asLost(error: unknown): ErrorCode | undefined {
+  return isMissing(error) ? 'STORAGE_UNAVAILABLE' : undefined;
 }
 
 export function isMissing(error: unknown): boolean {

@@ -1,6 +1,6 @@
 /** Backups in a folder: written beside their final name, flushed, linked without overwriting. */
 import { type BigIntStats, constants, type Dirent } from 'node:fs';
-import { link, lstat, mkdir, open, readdir, realpath, statfs } from 'node:fs/promises';
+import { link, lstat, open, readdir, realpath, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { AppError } from '@holdfast/contracts/errors';
@@ -16,8 +16,10 @@ import type {
 import { formatStorageTarget } from '../storage-target.ts';
 import { describeStats, readPieces } from './local-pieces.ts';
 import {
+  asLost,
   classify,
   isMissing,
+  makeFolder,
   openFile,
   openHandle,
   openWritable,
@@ -46,24 +48,27 @@ export class LocalStorage implements StorageDriver {
     try {
       // Through a link the folders would be made elsewhere, so the way is looked at before and after.
       await this.#checkWay(file);
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await makeFolder(folder);
       await this.#checkWay(file);
       const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
       return openWritable(await open(file, flags, 0o600), path.basename(file));
     } catch (error) {
       // A folder that vanished is the storage's fault, not a backup that nobody finds.
-      throw classify(
-        error,
-        `Creating a file in ${folder} failed`,
-        isMissing(error) ? 'STORAGE_UNAVAILABLE' : undefined,
-      );
+      throw classify(error, `Creating a file in ${folder} failed`, asLost(error));
     }
   }
 
   async openPartial(partial: PartialFile): Promise<Readable> {
     const file = this.#partialPath(partial);
     await this.#checkWay(file);
-    return await openFile(file, path.basename(partial.path));
+    try {
+      return await openFile(file, path.basename(partial.path));
+    } catch (error) {
+      const { code, message } = error as AppError;
+      throw code === 'BACKUP_NOT_FOUND'
+        ? new AppError('STORAGE_UNAVAILABLE', message, { cause: error })
+        : error;
+    }
   }
 
   /** A link costs nothing, whatever the file's size. */
@@ -76,7 +81,7 @@ export class LocalStorage implements StorageDriver {
       await link(this.#partialPath(partial), final);
       await syncFolder(path.dirname(final));
     } catch (error) {
-      throw classify(error, `Publishing ${path.basename(final)} failed`);
+      throw classify(error, `Publishing ${path.basename(final)} failed`, asLost(error));
     }
   }
 

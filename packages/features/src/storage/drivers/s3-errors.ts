@@ -20,6 +20,7 @@ const archived = 'Bring the object back from its archive class first.';
 const byName: Readonly<Record<string, readonly [ErrorCode, string?]>> = {
   NoSuchKey: ['BACKUP_NOT_FOUND'],
   NotFound: ['BACKUP_NOT_FOUND'],
+  NoSuchUpload: ['STORAGE_UNAVAILABLE'],
   NoSuchBucket: ['INVALID_CONFIG', bucket],
   InvalidBucketName: ['INVALID_CONFIG', bucket],
   PermanentRedirect: ['INVALID_CONFIG', bucket],
@@ -65,9 +66,22 @@ export function classifyS3Error(error: unknown, doing: string): AppError {
   return new AppError(known[0], `${doing} failed (${reason}).`, options);
 }
 
+/** What an attempt has written itself is nobody's backup to be found: the storage has lost it. */
+export function classifyAsLost(error: unknown, doing: string): AppError {
+  const { code, message } = classifyS3Error(error, doing);
+  return code === 'BACKUP_NOT_FOUND'
+    ? new AppError('STORAGE_UNAVAILABLE', message, { cause: error })
+    : classifyS3Error(error, doing);
+}
+
 /** The upload was completed or aborted in the meantime. */
 export function isUploadGone(error: unknown): boolean {
   return (error as ServiceError).name === 'NoSuchUpload';
+}
+
+export function isTaken(error: unknown): boolean {
+  const status = (error as ServiceError).$metadata?.httpStatusCode;
+  return status === 412 || (error as ServiceError).name === 'ConditionalRequestConflict';
 }
 
 export function isMissing(error: unknown): boolean {

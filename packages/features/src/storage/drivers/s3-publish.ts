@@ -1,9 +1,8 @@
 /**
  * Gives an S3 object its final name. S3 can't rename, so the server copies, cut as the original was; the copy stays invisible until
- * it is completed, which never replaces an object. Why so, and what else was weighed: docs/adr/0005-s3-publishes-a-copy.md.
+ * it is completed, which never replaces an object. Why so, and what else was weighed: docs/adr/0011-s3-publishes-a-copy.md.
  */
 import { createHash } from 'node:crypto';
-import type { Readable } from 'node:stream';
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -11,7 +10,6 @@ import {
   CopyObjectCommand,
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
-  GetObjectCommand,
   HeadObjectCommand,
   type HeadObjectCommandOutput,
   type S3Client,
@@ -20,7 +18,8 @@ import {
 import { AppError } from '@holdfast/contracts/errors';
 import type { PublishProgress } from '../storage-driver.ts';
 import { type Part, partsOf } from './part-plan.ts';
-import { isMissing, isUploadGone } from './s3-errors.ts';
+import { isMissing, isTaken, isUploadGone } from './s3-errors.ts';
+import { openObject } from './s3-read.ts';
 import { firstPartMetadata } from './s3-upload.ts';
 
 const copiesInFlight = 4;
@@ -73,51 +72,64 @@ export async function abortCopy({ client, bucket, to }: S3Copy, uploadId: string
 }
 
 /**
- * @throws AppError IN_USE where the final name exists, FILE_CORRUPTION where the copy is not what was copied: then it is removed again
+ * @throws AppError IN_USE where the final name exists, FILE_CORRUPTION where the copy is not what was copied. A copy that could not
+ * be compared doesn't stay.
  */
 export async function publishCopy(copy: S3Copy, prepared: PreparedCopy | null): Promise<void> {
   const { client, bucket, to } = copy;
   // Stores that know no conditional writes ignore the condition below.
   if ((await headOrNull(copy, to)) !== null) {
-    throw new AppError('IN_USE', `${to} exists already.`);
+    throw taken(to);
   }
-  await complete(copy, prepared);
-  if (!(await isSame(copy))) {
-    await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: to }));
-    throw new AppError(
-      'FILE_CORRUPTION',
-      `The storage's copy of ${to} differs from what was written and read back.`,
-    );
+  const isOurs = await complete(copy, prepared);
+  try {
+    if (!(await isSame(copy))) {
+      throw isOurs
+        ? new AppError(
+            'FILE_CORRUPTION',
+            `The storage's copy of ${to} differs from what was written and read back.`,
+          )
+        : taken(to);
+    }
+  } catch (error) {
+    if (isOurs) {
+      await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: to }));
+    }
+    throw error;
   }
 }
 
-async function complete(copy: S3Copy, prepared: PreparedCopy | null): Promise<void> {
+function taken(key: string): AppError {
+  return new AppError('IN_USE', `${key} exists already.`);
+}
+
+/** False where the name is taken: by others, or by this very copy, if the answer to its completion was lost. */
+async function complete(copy: S3Copy, prepared: PreparedCopy | null): Promise<boolean> {
   const ready = prepared ?? (await prepareCopy(copy));
   const { client, bucket, from, to } = copy;
-  if (ready === null) {
-    const source = sourceOf(bucket, from);
-    await client.send(
-      new CopyObjectCommand({ Bucket: bucket, Key: to, CopySource: source, IfNoneMatch: '*' }),
-    );
-    return;
-  }
+  const condition = { Bucket: bucket, Key: to, IfNoneMatch: '*' };
   try {
-    await client.send(
-      new CompleteMultipartUploadCommand({
-        Bucket: bucket,
-        Key: to,
-        UploadId: ready.uploadId,
-        MultipartUpload: { Parts: [...ready.parts] },
-        IfNoneMatch: '*',
-      }),
-    );
-  } catch (error) {
-    // A sweep took it for left behind: once more, from what still lies under the temporary name.
-    if (prepared === null || !isUploadGone(error)) {
-      await abortCopy(copy, ready.uploadId);
-      throw error;
+    if (ready === null) {
+      await client.send(new CopyObjectCommand({ ...condition, CopySource: sourceOf(bucket, from) }));
+      return true;
     }
-    await complete(copy, null);
+    const MultipartUpload = { Parts: [...ready.parts] };
+    await client.send(
+      new CompleteMultipartUploadCommand({ ...condition, UploadId: ready.uploadId, MultipartUpload }),
+    );
+    return true;
+  } catch (error) {
+    if (prepared !== null && isUploadGone(error)) {
+      // A sweep took it for left behind: once more, from what still lies under the temporary name.
+      return await complete(copy, null);
+    }
+    if (ready !== null) {
+      await abortCopy(copy, ready.uploadId);
+    }
+    if (isTaken(error)) {
+      return false;
+    }
+    throw error;
   }
 }
 
@@ -182,10 +194,9 @@ async function isSame(copy: S3Copy): Promise<boolean> {
 }
 
 async function sha256Of({ client, bucket }: S3Copy, key: string): Promise<string> {
-  const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
   const hash = createHash('sha256');
-  for await (const chunk of Body as Readable) {
-    hash.update(chunk as Buffer);
+  for await (const chunk of (await openObject({ client, bucket, key })) as AsyncIterable<Buffer>) {
+    hash.update(chunk);
   }
   return hash.digest('hex');
 }

@@ -1,5 +1,6 @@
 /** Reads an S3 object as one stream: a connection that breaks in the middle is taken up again where it broke. */
 import { Readable } from 'node:stream';
+import { AppError } from '@holdfast/contracts/errors';
 import { GetObjectCommand, type GetObjectCommandOutput, type S3Client } from '@aws-sdk/client-s3';
 import type { ByteRange } from '../storage-driver.ts';
 import { classifyS3Error } from './s3-errors.ts';
@@ -66,6 +67,15 @@ async function* read(
         throw new Error('the answer ended before its length');
       } catch (error) {
         failures += 1;
+        if (done >= total) {
+          throw new AppError(
+            'FILE_CORRUPTION',
+            `${object.key} arrived with another checksum than the storage has for it.`,
+            {
+              cause: error,
+            },
+          );
+        }
         if (failures > maxResumptions) {
           throw error;
         }

@@ -19,7 +19,7 @@ import type {
   StoredPartial,
 } from '../storage-driver.ts';
 import { formatStorageTarget } from '../storage-target.ts';
-import { classifyS3Error, isMissing, isUploadGone } from './s3-errors.ts';
+import { classifyAsLost, classifyS3Error, isMissing, isUploadGone } from './s3-errors.ts';
 import { abortCopy, type PreparedCopy, prepareCopy, publishCopy, type S3Copy } from './s3-publish.ts';
 import { openObject } from './s3-read.ts';
 import { S3Upload } from './s3-upload.ts';
@@ -69,23 +69,23 @@ export class S3Storage implements StorageDriver {
   }
 
   async openPartial(partial: PartialFile): Promise<Readable> {
-    return await this.#open(this.#hiddenKey(partial));
+    const key = this.#hiddenKey(partial);
+    return await this.#try(`Opening ${key}`, () => this.#open(key), classifyAsLost);
   }
 
   async preparePublish(partial: PartialFile, progress: PublishProgress): Promise<void> {
     const copy = this.#copyOf(partial);
-    await this.#try(`Copying to ${copy.to}`, async () => {
-      const prepared = await prepareCopy(copy, progress);
-      if (prepared !== null) {
-        this.#prepared.set(copy.from, prepared);
-      }
-    });
+    const copying = (): Promise<PreparedCopy | null> => prepareCopy(copy, progress);
+    const prepared = await this.#try(`Copying to ${copy.to}`, copying, classifyAsLost);
+    if (prepared !== null) {
+      this.#prepared.set(copy.from, prepared);
+    }
   }
 
   async publishPartial(partial: PartialFile): Promise<void> {
     const copy = this.#copyOf(partial);
     const prepared = this.#prepared.get(copy.from) ?? null;
-    await this.#try(`Publishing ${copy.to}`, () => publishCopy(copy, prepared));
+    await this.#try(`Publishing ${copy.to}`, () => publishCopy(copy, prepared), classifyAsLost);
     this.#prepared.delete(copy.from);
   }
 
@@ -274,11 +274,11 @@ export class S3Storage implements StorageDriver {
     return key;
   }
 
-  async #try<T>(doing: string, work: () => Promise<T>): Promise<T> {
+  async #try<T>(doing: string, work: () => Promise<T>, classify = classifyS3Error): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      throw classifyS3Error(error, doing);
+      throw classify(error, doing);
     }
   }
 }

