@@ -75,7 +75,7 @@ describe('a metadata database that crashes', () => {
     await postgres.stop('immediate');
     worker.signal('SIGCONT');
     await worker.find(
-      (line) => line.msg === 'the metadata database does not answer; the outcome is written when it does',
+      (line) => line.msg === 'the metadata database does not answer; it is asked again until it does',
     );
     await postgres.start();
     const backup = await stack.untilEnded(client, backupId);

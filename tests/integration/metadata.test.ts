@@ -1,6 +1,7 @@
 /** The metadata schema: up and down, the indexes, and the triggers that allow exactly the moves of the state machines. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { backupStatuses } from '@holdfast/contracts/backups';
+import { copyStatuses } from '@holdfast/contracts/copies';
 import { drillStatuses } from '@holdfast/contracts/drills';
 import { verificationStatuses } from '@holdfast/contracts/verifications';
 import { createDataSource } from '@holdfast/platform/db/data-source';
@@ -10,6 +11,7 @@ import { createTestDatabase, type TestDatabase } from '@holdfast/testkit/databas
 import { rebuildStatuses } from '@holdfast/contracts/catalog';
 import {
   backupMoves,
+  copyMoves,
   drillMoves,
   rebuildMoves,
   verificationMoves,
@@ -84,7 +86,7 @@ describe('the metadata schema', () => {
         const [row] = await database.query<{ key: string }>(insert(from));
         const moved = await database
           .query(
-            `UPDATE ${table} SET status = '${to}' WHERE ${table === 'admin_backups' ? 'id' : 'operation_id'} = $1`,
+            `UPDATE ${table} SET status = '${to}' WHERE ${table === 'admin_backups' || table === 'backup_copies' ? 'id' : 'operation_id'} = $1`,
             [row?.key],
           )
           .then(
@@ -130,6 +132,13 @@ describe('the metadata schema', () => {
     const insert = (status: string): string =>
       `INSERT INTO catalog_rebuilds (storage_target, status, worker_id, heartbeat_at, attempt, result) VALUES ('t', '${status}', 'w', now(), 1, '{}') RETURNING operation_id AS key`;
     expect(await allowedMoves('catalog_rebuilds', rebuildStatuses, insert)).toEqual(sorted(rebuildMoves));
+  });
+
+  it('lets a copy make the moves of its state machine and no other', async () => {
+    const insert = (status: string): string =>
+      `INSERT INTO backup_copies (backup_id, storage_target, file_size, status, worker_id, heartbeat_at, attempt, checksum_sha256, proof_level, proved_at, completed_at)
+       SELECT min(id), gen_random_uuid(), 1, '${status}', 'w', now(), 1, repeat('a', 64), 'stored', now(), now() FROM admin_backups RETURNING id AS key`;
+    expect(await allowedMoves('backup_copies', copyStatuses, insert)).toEqual(sorted(copyMoves));
   });
 
   it('refuses a completed backup without its proof, and a running one without its claim', async () => {

@@ -1,6 +1,8 @@
 /** Backups over HTTP: requests, rows and the manifest. */
 import { type Static, Type } from '@sinclair/typebox';
 import { Anomaly } from './anomalies.ts';
+import { BackupCopyView, CopyTargets, copyPolicyFields } from './copies.ts';
+import { proofLevels } from './proof-levels.ts';
 import { Count, NullOr, Nullable, OneOf, Pagination, pageQuery, Timestamp } from './schema.ts';
 
 export const backupTypes = ['full', 'schema', 'selective'] as const;
@@ -16,14 +18,12 @@ export const backupStatuses = [
 ] as const;
 export const backupFormats = ['custom', 'plain', 'tar', 'directory'] as const;
 export const compressionTypes = ['gzip', 'none', 'zstd'] as const;
-export const proofLevels = ['stored', 'listed', 'restored'] as const;
 
 export type BackupType = (typeof backupTypes)[number];
 export type BackupSource = (typeof backupSources)[number];
 export type BackupStatus = (typeof backupStatuses)[number];
 export type BackupFormat = (typeof backupFormats)[number];
 export type CompressionType = (typeof compressionTypes)[number];
-export type ProofLevel = (typeof proofLevels)[number];
 
 /**
  * Names in a selection are literal: `posts`, `forum.posts` with its schema, or `"odd.schema"."odd.table"` quoted as in SQL where dots make
@@ -138,6 +138,10 @@ export const CreateBackup = Type.Object(
           "One of the storage locations of settings and databases. Default: the database's, else the settings'",
       }),
     ),
+    /** Left out: those of the database, else of the settings. An empty list: none. */
+    copies: Type.Optional(CopyTargets),
+    copyPolicy: Type.Optional(copyPolicyFields.copyPolicy),
+    minCopies: Type.Optional(copyPolicyFields.minCopies),
   },
   { additionalProperties: false },
 );
@@ -212,6 +216,12 @@ export const BackupView = Type.Object(
     storageTarget: Nullable(
       Type.String({ description: 'URL of where the bytes lie; null until the first attempt' }),
     ),
+    copies: Nullable(
+      Type.Array(Type.String(), {
+        description: 'Targets that the pass had to copy to; null until the first attempt has chosen',
+      }),
+    ),
+    ...copyPolicyFields,
     proofLevel: Nullable(OneOf(proofLevels)),
     provedAt: Nullable(Timestamp),
     damagedAt: Nullable(Timestamp),
@@ -246,9 +256,18 @@ export const BackupFile = Type.Object({
 });
 export type BackupFile = Static<typeof BackupFile>;
 
-export const BackupDetail = Type.Composite([BackupView, Type.Object({ file: Nullable(BackupFile) })], {
-  $id: 'BackupDetail',
-});
+export const BackupDetail = Type.Composite(
+  [
+    BackupView,
+    Type.Object({
+      file: Nullable(BackupFile),
+      storedCopies: Type.Array(BackupCopyView, {
+        description: 'The copies that are not deleted, with their state',
+      }),
+    }),
+  ],
+  { $id: 'BackupDetail' },
+);
 export type BackupDetail = Static<typeof BackupDetail>;
 
 export const BackupList = Type.Object({

@@ -1,6 +1,6 @@
 /** The coverage report over HTTP: what is in no backup, and why. */
 import { type Static, Type } from '@sinclair/typebox';
-import { proofLevels } from './backups.ts';
+import { proofLevels } from './proof-levels.ts';
 import { Count, Nullable, OneOf, Timestamp } from './schema.ts';
 
 export const findingKinds = [

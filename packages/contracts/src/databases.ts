@@ -1,6 +1,7 @@
 /** The registry of databases over HTTP. Passwords go in and never come out. */
 import { type Static, Type } from '@sinclair/typebox';
 import { Tag } from './backups.ts';
+import { CopyTargets } from './copies.ts';
 import { Count, ListOf, NullOr, Nullable, OneOf, pageQuery, StorageLocation, Timestamp } from './schema.ts';
 
 export const databaseSslModes = [
@@ -61,6 +62,7 @@ export const DatabaseInput = Type.Object(
       ),
     ),
     storageLocation: Type.Optional(NullOr(StorageLocation)),
+    copies: Type.Optional(NullOr(CopyTargets)),
     tags: Type.Optional(Type.Array(Tag, { maxItems: 50, uniqueItems: true, default: [] })),
   },
   { additionalProperties: false },
@@ -79,6 +81,11 @@ export const DatabaseView = Type.Object(
     sslMode: OneOf(databaseSslModes),
     sslRootCert: Nullable(Type.String()),
     storageLocation: Nullable(Type.String({ description: 'Of its backups; null: that of the settings' })),
+    copies: Nullable(
+      Type.Array(Type.String(), {
+        description: 'Further targets of its backups; null: those of the settings',
+      }),
+    ),
     tags: Type.Array(Type.String()),
     origin: OneOf(
       databaseOrigins,

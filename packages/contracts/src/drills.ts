@@ -48,6 +48,7 @@ export const DrillView = Type.Object(
   {
     operationId: Type.String(),
     backupId: Type.Integer(),
+    copyId: Nullable(Type.String({ description: 'The copy that was restored; null: the backup itself' })),
     status: OneOf(drillStatuses),
     attempt: Type.Integer(),
     retryCount: Type.Integer(),

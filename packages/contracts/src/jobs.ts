@@ -6,8 +6,11 @@ export interface JobPayloads {
   'run-drill': { readonly operationId: string; readonly attempt: number };
   'run-verification': { readonly operationId: string; readonly attempt: number };
   'run-rebuild': { readonly operationId: string; readonly attempt: number };
+  /** Copy a stored backup to another target. */
+  'run-copy': { readonly operationId: string; readonly attempt: number };
   /** Remove the stored bytes of a row that is `deleting`. */
   'delete-backup': { readonly backupId: number };
+  'delete-copy': { readonly copyId: string };
   'check-keys': { readonly requestId: string };
 }
 
@@ -22,7 +25,9 @@ export const jobQueues = {
   'run-drill': 'operations',
   'run-verification': 'operations',
   'run-rebuild': 'operations',
+  'run-copy': 'operations',
   'delete-backup': 'maintenance',
+  'delete-copy': 'maintenance',
   'check-keys': 'keys',
 } as const satisfies Record<JobName, 'operations' | 'maintenance' | 'keys'>;
 

@@ -1,11 +1,11 @@
-/** What backups, drills, verifications and rebuilds have in common: kinds and the newest progress of one. */
+/** What backups, drills, verifications, copies and rebuilds have in common: kinds and the newest progress of one. */
 import { type Static, Type } from '@sinclair/typebox';
 import { Count, Nullable, OneOf } from './schema.ts';
 
-export const operationKinds = ['backup', 'drill', 'verify', 'rebuild'] as const;
+export const operationKinds = ['backup', 'drill', 'verify', 'copy', 'rebuild'] as const;
 export type OperationKind = (typeof operationKinds)[number];
 
-/** Names one operation: the row's id of a backup, the operation id of the others. */
+/** Names one operation: the row's id of a backup, the id of a copy, the operation id of the others. */
 export interface OperationRef {
   readonly kind: OperationKind;
   readonly id: string;

@@ -32,6 +32,7 @@ export const permissions = {
   'backups.import': 'admin',
   'backups.recovery-kit': 'admin',
   'catalog.rebuild': 'super-admin',
+  'backups.copy': 'admin',
   /** The link itself is the right; whose it is must still have it. */
   'downloads.follow-link': 'anyone',
   'drills.create': 'admin',

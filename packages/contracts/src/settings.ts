@@ -1,5 +1,6 @@
 /** The settings over HTTP: every column of backup_settings. Durations are in seconds, as the specification has them. */
 import { type Static, Type } from '@sinclair/typebox';
+import { CopyTargets, copyPolicyFields } from './copies.ts';
 import { roles } from './permissions.ts';
 import { Count, Nullable, OneOf, StorageLocation, Timestamp } from './schema.ts';
 
@@ -13,6 +14,8 @@ const Whole = (minimum: number, maximum: number, description: string) =>
 
 const changeable = {
   storageLocation: StorageLocation,
+  copies: CopyTargets,
+  ...copyPolicyFields,
   maxStorageSize: Type.Integer({
     minimum: 1024 * 1024,
     maximum: Number.MAX_SAFE_INTEGER,
@@ -62,6 +65,7 @@ export const SettingsView = Type.Object(
     ...changeable,
     // As stored, whatever an older release let in.
     storageLocation: Type.String(),
+    copies: Type.Array(Type.String()),
     lastCleanupAt: Nullable(Timestamp),
     diskUsage: Count,
     updatedBy: Nullable(Type.String()),

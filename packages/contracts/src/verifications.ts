@@ -23,6 +23,7 @@ export const VerificationView = Type.Object(
   {
     operationId: Type.String(),
     backupId: Type.Integer(),
+    copyId: Nullable(Type.String({ description: 'The copy that was read; null: the backup itself' })),
     status: OneOf(verificationStatuses),
     attempt: Type.Integer(),
     retryCount: Type.Integer(),

@@ -134,11 +134,11 @@ export class TestStack {
 
   /** Looks at the row itself: asking the API so often would meet its rate limit. */
   async untilStatus(
-    table: 'admin_backups' | 'drills' | 'verifications' | 'catalog_rebuilds',
+    table: 'admin_backups' | 'drills' | 'verifications' | 'backup_copies' | 'catalog_rebuilds',
     id: number | string,
     statuses: readonly string[],
   ): Promise<string> {
-    const key = table === 'admin_backups' ? 'id' : 'operation_id';
+    const key = table === 'admin_backups' || table === 'backup_copies' ? 'id' : 'operation_id';
     return await until(async () => {
       const [row] = await this.metadata.query<{ status: string }>(
         `SELECT status FROM ${table} WHERE ${key} = $1`,
@@ -150,11 +150,7 @@ export class TestStack {
 
   /** Every file in the storage folder, relative to it. */
   async storedFiles(): Promise<string[]> {
-    const entries = await readdir(this.storageDir, { recursive: true, withFileTypes: true }).catch(() => []);
-    return entries
-      .filter((entry) => entry.isFile())
-      .map((entry) => path.relative(this.storageDir, path.join(entry.parentPath, entry.name)))
-      .sort();
+    return await filesIn(this.storageDir);
   }
 
   storedPath(backup: BackupView): string {
@@ -192,4 +188,13 @@ export class TestStack {
     await this.target?.drop();
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+/** Every file under a folder, relative to it, whatever its name. */
+export async function filesIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
+    .sort();
 }

@@ -1,7 +1,12 @@
 /** The only place where the API constructs clients. */
 import { AuditLogEntity } from '@holdfast/features/audit/index';
 import { SessionEntity, UserEntity } from '@holdfast/features/auth/index';
-import { BackupEntity, RebuildEntity, VerificationEntity } from '@holdfast/features/backups/index';
+import {
+  BackupCopyEntity,
+  BackupEntity,
+  RebuildEntity,
+  VerificationEntity,
+} from '@holdfast/features/backups/index';
 import { DatabaseEntity } from '@holdfast/features/databases/index';
 import { DrillEntity } from '@holdfast/features/restores/index';
 import { SettingsEntity } from '@holdfast/features/settings/index';
@@ -42,6 +47,7 @@ const entities: EntitySchema[] = [
   AuditLogEntity,
   SessionEntity,
   UserEntity,
+  BackupCopyEntity,
   BackupEntity,
   DatabaseEntity,
   DrillEntity,

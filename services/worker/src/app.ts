@@ -6,7 +6,9 @@ import {
   dailyKeyCheck,
   mergeBackupCounts,
   removeDeletedBackup,
+  removeDeletedCopy,
   runBackupAttempt,
+  runCopy,
   runKeyCheck,
   runRebuild,
   runVerification,
@@ -121,10 +123,16 @@ function handlersOf(deps: WorkerDeps): JobHandlers {
       runOperation(deps, { ref: { kind: 'drill', id: operationId }, attempt, run: runDrill }, signal),
     'run-verification': ({ operationId, attempt }, signal) =>
       runOperation(deps, { ref: { kind: 'verify', id: operationId }, attempt, run: runVerification }, signal),
+    'run-copy': ({ operationId, attempt }, signal) =>
+      runOperation(deps, { ref: { kind: 'copy', id: operationId }, attempt, run: runCopy }, signal),
     'run-rebuild': ({ operationId, attempt }, signal) =>
       runOperation(deps, { ref: { kind: 'rebuild', id: operationId }, attempt, run: runRebuild }, signal),
     'delete-backup': async ({ backupId }) => {
       await removeDeletedBackup(deps, backupId);
+      return undefined;
+    },
+    'delete-copy': async ({ copyId }) => {
+      await removeDeletedCopy(deps, copyId);
       return undefined;
     },
     'check-keys': async ({ requestId }) => {

@@ -3,7 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { AuditLogEntity } from '@holdfast/features/audit/index';
 import { UserEntity } from '@holdfast/features/auth/index';
-import { BackupEntity, RebuildEntity, VerificationEntity } from '@holdfast/features/backups/index';
+import {
+  BackupCopyEntity,
+  BackupEntity,
+  RebuildEntity,
+  VerificationEntity,
+} from '@holdfast/features/backups/index';
 import { DatabaseEntity } from '@holdfast/features/databases/index';
 import { type OperationDeps, RunningOperations } from '@holdfast/features/operations/index';
 import { DrillEntity } from '@holdfast/features/restores/index';
@@ -33,6 +38,7 @@ export interface WorkerDeps extends OperationDeps {
 const entities: EntitySchema[] = [
   AuditLogEntity,
   UserEntity,
+  BackupCopyEntity,
   BackupEntity,
   DatabaseEntity,
   DrillEntity,

@@ -2,6 +2,7 @@
 import { TaskThread } from '@holdfast/platform/process/task-thread';
 import type { archiveTasks } from './tasks.ts';
 
+export { failureOfCopy } from './copy-leg.ts';
 export { encodeBytes } from './encode-bytes.ts';
 export { listFolder, listStoredArchive } from './list-stored-archive.ts';
 export { readStored } from './read-stored.ts';
@@ -10,7 +11,7 @@ export type { StoredArchive } from './open-decoded.ts';
 export type { StoredObject } from './list-stored-objects.ts';
 export { openStored, type StoredSource } from './stored-source.ts';
 export { type FoundArchive, verifyStored } from './verify-stored.ts';
-export type { WrittenArchive } from './write-archive.ts';
+export type { WriteArchiveInput, WrittenArchive } from './write-archive.ts';
 
 export type ArchiveThread = TaskThread<typeof archiveTasks>;
 

@@ -1,4 +1,5 @@
 /** The tasks that move the bytes of archives, by name. */
+import { copyStored } from './copy-stored.ts';
 import { extractStored } from './extract-stored.ts';
 import { hashStored } from './hash-stored.ts';
 import { inspectDump } from './inspect-dump.ts';
@@ -10,6 +11,7 @@ import { writeArchive } from './write-archive.ts';
 
 export const archiveTasks = {
   writeArchive,
+  copyStored,
   hashStored,
   restoreStored,
   inspectDump,

@@ -1,7 +1,6 @@
-/** Task: pg_dump → inspect → compress → checksum → storage; one pass, constant memory. */
+/** Task: pg_dump → inspect → compress → checksum → storage and its copies; one pass, constant memory. */
 import { closeSync, read } from 'node:fs';
 import type { Writable } from 'node:stream';
-import { finished } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import type { BackupFormat } from '@holdfast/contracts/backups';
 import { AppError } from '@holdfast/contracts/errors';
@@ -15,8 +14,11 @@ import { startFilters } from '@holdfast/platform/process/start-filters';
 import type { TaskContext } from '@holdfast/platform/process/task-thread';
 import { openStorage, type PartialFile, type StorageLocation } from '../storage/index.ts';
 import type { BytesMoved } from './bytes-moved.ts';
+import { CopyLeg } from './copy-leg.ts';
 import { type DumpSource, type OpenDump, openDump } from './dump-source.ts';
 import { contentsOf, type InspectorThread, startInspectorThread } from './inspect-stream.ts';
+import { SharedBuffers } from './shared-buffers.ts';
+import { Tee } from './tee.ts';
 import { warningsOf } from './tool-warnings.ts';
 
 export interface WriteArchiveInput {
@@ -28,20 +30,33 @@ export interface WriteArchiveInput {
   readonly recipients: readonly string[];
   readonly storage: StorageLocation;
   readonly partial: PartialFile;
+  /** Where the same bytes go too. */
+  readonly copies: readonly CopyDestination[];
+  /** Copies without which the archive counts as failed. */
+  readonly requiredCopies: number;
   /** A guess at what will be stored. */
   readonly expectedBytes: number;
 }
 
+export interface CopyDestination {
+  readonly storage: StorageLocation;
+  readonly partial: PartialFile;
+}
+
+/** An AppError as plain data. */
+export type CopyFailure = Pick<AppError, 'code' | 'message' | 'remediation' | 'transient'>;
+
 export interface WrittenArchive {
   readonly contents: ArchiveContents;
   readonly stored: Checksums;
+  /** In the order of the input; null for those that have every byte. */
+  readonly copies: readonly (CopyFailure | null)[];
   /** What pg_dump said although it succeeded. */
   readonly warnings: readonly string[];
   /** Of the file that was imported. */
   readonly origin?: Checksums;
 }
 
-const chunkBytes = 256 * 1024;
 const readInto = promisify(read);
 
 /**
@@ -56,6 +71,7 @@ export async function writeArchive(
   const { signal } = context;
   const inspector = startInspectorThread();
   const destination = await openStorage(input.storage).createPartial(input.partial, input.expectedBytes);
+  const copies = await Promise.all(input.copies.map((copy) => openCopy(copy, input.expectedBytes)));
   let ends: Connections | null = null;
   const end = (): void => {
     // A storage that does not answer must not hold up a cancel.
@@ -66,13 +82,35 @@ export async function writeArchive(
   try {
     ends = await connect(input);
     signal.throwIfAborted();
-    return await pump({ ...ends, format: input.format, destination }, inspector, context);
+    const tee = new Tee({ primary: destination, copies, requiredCopies: input.requiredCopies, signal });
+    const written = await pump({ ...ends, format: input.format, destination, tee }, inspector, context);
+    return { ...written, copies: copies.map(({ failure }) => failure && describe(failure)) };
   } finally {
     signal.removeEventListener('abort', end);
     destination.destroy();
+    for (const copy of copies) {
+      copy.close();
+    }
     await ends?.end();
     await inspector.close();
   }
+}
+
+/** A copy that can't even be opened is a copy that is out. */
+async function openCopy({ storage, partial }: CopyDestination, expectedBytes: number): Promise<CopyLeg> {
+  const driver = openStorage(storage);
+  try {
+    return new CopyLeg(driver.target, await driver.createPartial(partial, expectedBytes));
+  } catch (error) {
+    if (error instanceof AppError) {
+      return new CopyLeg(driver.target, error);
+    }
+    throw error;
+  }
+}
+
+function describe({ code, message, remediation, transient }: AppError): CopyFailure {
+  return { code, message, remediation, transient };
 }
 
 interface Connections {
@@ -116,13 +154,14 @@ async function connect(input: WriteArchiveInput): Promise<Connections> {
 interface Ends extends Connections {
   readonly format: BackupFormat;
   readonly destination: Writable;
+  readonly tee: Tee;
 }
 
 async function pump(
-  { dump, format, filtersFd, outputFd, tools, destination }: Ends,
+  { dump, format, filtersFd, outputFd, tools, destination, tee }: Ends,
   inspector: InspectorThread,
   { signal, report }: TaskContext<BytesMoved>,
-): Promise<WrittenArchive> {
+): Promise<Omit<WrittenArchive, 'copies'>> {
   const meter = new ChecksumMeter();
   // Not aborted itself: it ends with the pipe, and the tools are ended.
   const inspecting = inspector.run(
@@ -130,7 +169,9 @@ async function pump(
     { format, readFd: dump.fd, writeFd: filtersFd },
     { onProgress: report },
   );
-  const storing = store(outputFd, meter, destination);
+  // The failed write itself tells; an event that nobody hears would end the thread.
+  destination.on('error', () => undefined);
+  const storing = store(outputFd, meter, tee);
   const exits = await settleAll([inspecting, storing, dump.written], tools, signal);
   for (const exit of exits) {
     failOnExit(exit);
@@ -195,31 +236,23 @@ function failureOf({ program, exitCode, signal, stderr }: ToolExit): AppError {
   return classifyToolFailure(program, outcome, stderr);
 }
 
-/** One buffer, used again once its bytes are written: streams would make and drop one for every piece. Closes the pipe. */
-async function store(fd: number, meter: ChecksumMeter, destination: Writable): Promise<void> {
-  const buffer = Buffer.alloc(chunkBytes);
-  // The failed write itself tells; an event that nobody hears would end the thread.
-  destination.on('error', () => undefined);
+/** Buffers that are used again once their bytes are written: streams would make and drop one for every piece. Closes the pipe. */
+async function store(fd: number, meter: ChecksumMeter, tee: Tee): Promise<void> {
+  const buffers = new SharedBuffers();
   try {
-    for (let size = await readChunk(fd, buffer); size > 0; size = await readChunk(fd, buffer)) {
-      const chunk = buffer.subarray(0, size);
-      meter.update(chunk);
-      await writeChunk(destination, chunk);
+    for (;;) {
+      const chunk = buffers.take();
+      const { bytesRead } = await readInto(fd, chunk.whole, 0, chunk.whole.length, null);
+      if (bytesRead === 0) {
+        break;
+      }
+      chunk.fill(bytesRead);
+      meter.update(chunk.bytes);
+      await tee.write(chunk);
+      chunk.release();
     }
-    destination.end();
-    await finished(destination);
+    await tee.finish();
   } finally {
     closeSync(fd);
   }
-}
-
-async function readChunk(fd: number, buffer: Buffer): Promise<number> {
-  const { bytesRead } = await readInto(fd, buffer, 0, buffer.length, null);
-  return bytesRead;
-}
-
-function writeChunk(destination: Writable, chunk: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    destination.write(chunk, (error) => (error == null ? resolve() : reject(error)));
-  });
 }

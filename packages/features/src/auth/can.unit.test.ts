@@ -32,6 +32,7 @@ describe('can', () => {
       'backups.import': ['admin', 'super-admin'],
       'backups.recovery-kit': ['admin', 'super-admin'],
       'catalog.rebuild': ['super-admin'],
+      'backups.copy': ['admin', 'super-admin'],
       'downloads.follow-link': everyone,
       'drills.create': ['admin', 'super-admin'],
       'drills.read': ['mod', 'admin', 'super-admin'],

@@ -57,7 +57,7 @@ export async function removeEarlierFiles(
 }
 
 /** An attempt that published and then lost takes its files away again; the lock waits for a COMMIT whose answer was lost. */
-async function removeUnlessCompleted(
+export async function removeUnlessCompleted(
   { deps, ref }: OperationContext,
   storage: StorageDriver,
   filePath: string,

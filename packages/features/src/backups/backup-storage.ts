@@ -27,9 +27,12 @@ export async function checkRequestedTarget(
   requested: string,
 ): Promise<string> {
   const wanted = targets.canonical(requested);
-  const { storageLocation } = await readSettings(manager);
+  const settings = await readSettings(manager);
   const databases = await manager.find(DatabaseEntity, { where: { deletedAt: IsNull() } });
-  const known = [storageLocation, ...databases.flatMap((database) => database.storageLocation ?? [])];
+  const known = [settings, ...databases].flatMap(({ storageLocation, copies }) => [
+    ...(storageLocation === null ? [] : [storageLocation]),
+    ...(copies ?? []),
+  ]);
   if (!known.some((location) => targets.canonical(location) === wanted)) {
     throw new AppError('INVALID_CONFIG', 'The storage target is none of those that are configured.', {
       remediation: `Use one of ${[...new Set(known)].join(', ')}, or add it to the settings or to a database.`,
@@ -72,6 +75,11 @@ export async function targetsInUse(manager: EntityManager, targets: StorageTarge
        FROM used WHERE used.target IS NOT NULL)
      SELECT target FROM used WHERE target IS NOT NULL
      UNION SELECT storage_location FROM backup_settings
+     UNION SELECT jsonb_array_elements_text(copies) FROM backup_settings
+     UNION SELECT jsonb_array_elements_text(copies) FROM databases WHERE copies IS NOT NULL AND deleted_at IS NULL
+     UNION SELECT storage_target FROM backup_copies WHERE status <> 'deleted'
+     UNION SELECT jsonb_array_elements_text(copy_targets) FROM admin_backups
+       WHERE copy_targets IS NOT NULL AND status IN ('pending', 'running', 'failed', 'cancelled')
      UNION SELECT storage_location FROM databases WHERE storage_location IS NOT NULL AND deleted_at IS NULL`,
   )) as { target: string }[];
   return [...new Set(rows.map(({ target }) => targets.canonical(target)))];

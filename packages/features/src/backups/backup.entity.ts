@@ -7,8 +7,9 @@ import type {
   BackupStatus,
   BackupType,
   CompressionType,
-  ProofLevel,
 } from '@holdfast/contracts/backups';
+import type { CopyPolicy } from '@holdfast/contracts/copies';
+import type { ProofLevel } from '@holdfast/contracts/proof-levels';
 import type { Manifest } from '@holdfast/contracts/manifest';
 import type { InnerCompression } from '@holdfast/platform/archive/archive-header';
 import {
@@ -72,6 +73,10 @@ export interface BackupRow {
   encryption: BackupEncryption | null;
   /** URL of where the bytes lie; null until an attempt has chosen. */
   storageTarget: string | null;
+  /** Targets that a pass copies to; null until an attempt has chosen. */
+  copies: string[] | null;
+  copyPolicy: CopyPolicy;
+  minCopies: number;
   /** What a running attempt is expected to write. */
   estimatedBytes: number | null;
   manifest: Manifest | null;
@@ -159,6 +164,9 @@ export const BackupEntity = new EntitySchema<BackupRow>({
     attempt: generated(integer('attempt')),
     encryption: nullable(json('encryption')),
     storageTarget: nullable(text('storage_target')),
+    copies: nullable(json('copy_targets')),
+    copyPolicy: generated(text('copy_policy')),
+    minCopies: generated(integer('min_copies')),
     estimatedBytes: nullable(bigint('estimated_bytes')),
     // Megabytes for a database of many tables: read only where it is asked for by name.
     manifest: { ...nullable(json('manifest')), select: false },

@@ -11,6 +11,12 @@ export function checkRequest(input: CreateBackup): void {
   if (input.jobs !== undefined && input.backupFormat !== 'directory') {
     fields.push({ path: '/jobs', message: 'only the format "directory" is dumped by several jobs' });
   }
+  if (input.minCopies !== undefined && input.copyPolicy !== 'at_least') {
+    fields.push({ path: '/minCopies', message: 'has a meaning only with the copyPolicy "at_least"' });
+  }
+  if ((input.minCopies ?? 0) > (input.copies?.length ?? Number.POSITIVE_INFINITY)) {
+    fields.push({ path: '/minCopies', message: 'more copies are required than asked for' });
+  }
   if (fields.length > 0) {
     throw new AppError('VALIDATION_FAILED', fields.map((field) => field.message).join('; '), { fields });
   }

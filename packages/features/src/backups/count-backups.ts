@@ -34,9 +34,12 @@ export async function countBackups(manager: EntityManager): Promise<BackupCounts
   const query = async <Row>(sql: string): Promise<Row[]> => (await manager.query(sql)) as Row[];
   const groups = await query<CountedGroup & { bytes: string }>(
     `SELECT backup_type AS "backupType", source, status, count(*)::int AS count,
-       COALESCE(sum(file_size) FILTER (WHERE status IN ('completed', 'deleting')), 0)::text AS bytes,
+       (COALESCE(sum(file_size) FILTER (WHERE status IN ('completed', 'deleting')), 0) + COALESCE(sum(copied.bytes), 0))::text AS bytes,
        count(*) FILTER (WHERE is_protected)::int AS "protectedCount"
-     FROM admin_backups WHERE status <> 'deleted' GROUP BY backup_type, source, status`,
+     FROM admin_backups LEFT JOIN (
+       SELECT backup_id, sum(file_size) AS bytes FROM backup_copies WHERE status IN ('completed', 'deleting') GROUP BY backup_id
+     ) copied ON copied.backup_id = id
+     WHERE status <> 'deleted' GROUP BY backup_type, source, status`,
   );
   const [expired] = await query<{ count: number; bytes: string }>(
     `SELECT count(*)::int AS count, COALESCE(sum(file_size), 0)::text AS bytes FROM admin_backups

@@ -36,6 +36,11 @@ export async function deleteBackup(
         remediation: 'Cancel it first.',
       });
     }
+    // Copies first: one that no worker has taken by now can't be taken any more, one that has been is a use.
+    await manager.query(
+      `UPDATE backup_copies SET status = 'deleting' WHERE backup_id = $1 AND status IN ('pending', 'completed', 'failed', 'cancelled')`,
+      [backupId],
+    );
     const use = await findUse(manager, backupId);
     if (use !== null) {
       throw new AppError('IN_USE', use);

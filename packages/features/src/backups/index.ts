@@ -2,7 +2,11 @@
 export { BackupEntity, type BackupRow } from './backup.entity.ts';
 export { storageOf, targetsInUse } from './backup-storage.ts';
 export { reconcileKeyChecks } from './keys/request-key-check.ts';
+export { BackupCopyEntity } from './copies/copy.entity.ts';
+export { enqueueCopyDeletion } from './copies/delete-copy.ts';
+export { findStoredBackup, holdCompletedCopy } from './copies/find-copy.ts';
 export { enqueueDeletion } from './delete-backup.ts';
+export { recordProof, type StoredPlace } from './record-proof.ts';
 export { isManifestAuthentic } from './manifest-file.ts';
 export { manifestPath } from './stored-files.ts';
 export type { RequestBackupDeps } from './request-backup.ts';

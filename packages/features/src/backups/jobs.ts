@@ -1,5 +1,7 @@
 /** The worker's door of the backups feature. */
 export { dailyKeyCheck, runKeyCheck } from './keys/check-keys.ts';
+export { removeDeletedCopy } from './copies/remove-deleted-copy.ts';
+export { runCopy } from './copies/run-copy.ts';
 export { mergeBackupCounts } from './list/count-backups.ts';
 export { runRebuild } from './rebuild/run-rebuild.ts';
 export { removeDeletedBackup } from './remove-deleted-backup.ts';

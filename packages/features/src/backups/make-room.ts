@@ -39,7 +39,9 @@ async function findExpired(
   return (await source.query(
     `SELECT id, file_size::float8 AS size FROM admin_backups expired
      WHERE status = 'completed' AND expires_at < clock_timestamp() AND NOT is_protected
-       AND ($1::text IS NULL OR storage_target = $1) AND ${hasGoodSuccessor('expired')}
+       AND ($1::text IS NULL OR storage_target = $1
+            OR EXISTS (SELECT FROM backup_copies copy WHERE copy.backup_id = expired.id AND copy.storage_target = $1 AND copy.status = 'completed'))
+       AND ${hasGoodSuccessor('expired')}
      ORDER BY completed_at, id`,
     [target],
   )) as Expired[];

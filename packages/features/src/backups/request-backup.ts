@@ -162,12 +162,27 @@ async function insertBackup(
       input.storageTarget === undefined
         ? null
         : await checkRequestedTarget(manager, deps.storage, input.storageTarget),
+    copies: input.copies === undefined ? null : await checkCopies(deps, manager, input.copies),
+    copyPolicy: input.copyPolicy ?? settings.copyPolicy,
+    minCopies: input.minCopies ?? settings.minCopies,
   } as const;
   const naming: BackupNaming = { ...row, isEncrypted: row.encryption !== null, at: deps.clock.now() };
   if (!(await insertUnlessTaken(manager, row, naming))) {
     await insertUnlessTaken(manager, row, { ...naming, uniqueId: id });
   }
   return id;
+}
+
+async function checkCopies(
+  { storage }: RequestBackupDeps,
+  manager: EntityManager,
+  copies: readonly string[],
+): Promise<string[]> {
+  const known: string[] = [];
+  for (const target of copies) {
+    known.push(await checkRequestedTarget(manager, storage, target));
+  }
+  return known;
 }
 
 /** False where another backup of the same second has the name; one that is being accepted just now is waited for. */

@@ -21,6 +21,9 @@ import { readCurrentProgress, requestCancel } from '../operations/index.ts';
 import { anomalyRoutes } from './anomalies/anomaly-routes.ts';
 import { BackupEntity, type BackupRow } from './backup.entity.ts';
 import { presentBackup } from './backup.presenter.ts';
+import { copyRoutes } from './copies/copy-routes.ts';
+import { presentCopy } from './copies/copy.presenter.ts';
+import { listCopies } from './copies/find-copy.ts';
 import { deleteBackup } from './delete-backup.ts';
 import type { CoverageDeps } from './report-coverage.ts';
 import { reportRoutes } from './report.routes.ts';
@@ -54,6 +57,7 @@ export const backupRoutes: FastifyPluginAsyncTypebox<BackupRoutesDeps> = async (
   await app.register(verificationRoutes, { ...deps, prefix: '' });
   await app.register(importRoutes, { ...deps, prefix: '' });
   await app.register(rebuildRoutes, { ...deps, prefix: '' });
+  await app.register(copyRoutes, { ...deps, prefix: '' });
   await app.register(downloadRoutes, { ...deps, prefix: '' });
   await app.register(contentsRoutes, { ...deps, prefix: '' });
   await app.register(anomalyRoutes, { ...deps, prefix: '' });
@@ -117,7 +121,11 @@ export const backupRoutes: FastifyPluginAsyncTypebox<BackupRoutesDeps> = async (
     },
     async (request) => {
       const row = await findBackup(deps.source, request.params.id);
-      return { ...presentBackup(row), file: await lookAtFile(deps.storage, row) };
+      const [file, copies] = await Promise.all([
+        lookAtFile(deps.storage, row),
+        listCopies(deps.source.manager, row.id),
+      ]);
+      return { ...presentBackup(row), file, storedCopies: copies.map(presentCopy) };
     },
   );
 

@@ -26,6 +26,7 @@ import { chooseStorage } from './backup-storage.ts';
 import { buildManifest } from './build-manifest.ts';
 import { checkSource } from './check-source.ts';
 import { checkSpace } from './check-space.ts';
+import { CopyLegs } from './copies/copy-legs.ts';
 import { signManifest } from './manifest-file.ts';
 import { noteWarnings } from './note-warnings.ts';
 import { projectSize } from './project-size.ts';
@@ -50,6 +51,7 @@ interface Parts {
   readonly thread: ArchiveThread;
   readonly storage: StorageDriver;
   readonly partial: PartialFile;
+  readonly copies: CopyLegs;
 }
 
 export async function runBackup(context: OperationContext): Promise<Completion> {
@@ -68,6 +70,7 @@ export async function runBackup(context: OperationContext): Promise<Completion> 
     ),
   );
   await removeEarlierFiles(context, row, storage);
+  const copies = await CopyLegs.prepare(context, row, storage);
   context.onEnd(async (isCompleted) => {
     if (!isCompleted) {
       await withDatabase(address, context.connect, (session) =>
@@ -78,7 +81,7 @@ export async function runBackup(context: OperationContext): Promise<Completion> 
   const thread = startArchiveThread();
   const partial = reservePartial(context, storage, row.filePath);
   context.onEnd(() => thread.close());
-  return await produce(context, { row, address, thread, storage, partial });
+  return await produce(context, { row, address, thread, storage, partial, copies });
 }
 
 /** The partial file goes with the attempt, however it ends; what was published stays under its final name. */
@@ -94,7 +97,7 @@ export function reservePartial(
 
 async function produce(context: OperationContext, parts: Parts): Promise<Completion> {
   const { deps, attempt, progress } = context;
-  const { row, storage } = parts;
+  const { row, storage, copies } = parts;
   // First, since it is quick and asks for rights that a role may lack.
   const globals = row.includeGlobals
     ? await storeGlobals(context, parts, (path) => reservePartial(context, storage, path))
@@ -103,7 +106,8 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
   const { written, facts, client, resolved, warnings } = dumped;
   await deps.reached('backup-written');
   const archive = storedArchive(deps, { ...row, storageTarget: storage.target }, attempt);
-  await rereadAndCompare(context, parts, written, archive);
+  await rereadAndCompare(context, { thread: parts.thread, written, archive, copyCount: copies.count });
+  await copies.reread(parts.thread, written);
   const isListed = row.encryption === null || (await deps.keyring.canOpen(row.encryption.recipients));
   if (isListed) {
     progress.startStep(steps.list);
@@ -119,6 +123,9 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
     completedAt: deps.clock.now(),
   });
   const manifestPartial = await writeManifest(context, parts, signManifest(manifest, deps.secrets));
+  // The manifest first: a file under its final name always has one.
+  const beside = [manifestPartial, ...(globals === null ? [] : [globals.partial])];
+  await copies.publish(parts.thread, storage, beside);
   await storage.preparePublish(parts.partial, {
     signal: context.signal,
     onBytes: (bytes) => progress.meter.addBytes(bytes),
@@ -127,12 +134,8 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
   const published = new Set<PartialFile>();
   return async (manager) => {
     await deps.reached('backup-publishing');
-    // The manifest first: a file under its final name always has one.
-    await publish(
-      storage,
-      [manifestPartial, ...(globals === null ? [] : [globals.partial]), parts.partial],
-      published,
-    );
+    await publish(storage, [...beside, parts.partial], published);
+    await copies.record(manager, written);
     return {
       file_size: written.stored.sizeBytes,
       uncompressed_size: written.contents.bytes,
@@ -165,7 +168,7 @@ interface Dumped {
 
 async function dump(
   context: OperationContext,
-  { row, address, thread, storage, partial }: Parts,
+  { row, address, thread, storage, partial, copies }: Parts,
 ): Promise<Dumped> {
   const { deps, settings, connect } = context;
   const snapshot = await openSourceSnapshot(address, connect, settings.lockWaitTimeout * 1000);
@@ -180,12 +183,19 @@ async function dump(
       await readHistory(deps.source.manager, row.databaseId),
     );
     const neededBytes = storedBytes.value;
-    await checkSpace(context, { row, storage, neededBytes });
+    await checkSpace(context, {
+      owner: { kind: 'backup', id: row.id },
+      storage,
+      neededBytes,
+      reservedBytes: 0,
+    });
+    await copies.checkSpace(neededBytes);
     const written = await writeDump(context, {
       row,
       thread,
       storage,
       partial,
+      copies: copies.destinations,
       expectedBytes: neededBytes,
       dump: {
         client,
@@ -199,6 +209,7 @@ async function dump(
       estimatedBytes: Math.max(1, rawBytes.value),
       releaseSnapshot: () => snapshot.release(),
     });
+    await copies.takeOutcomes(written);
     return {
       written,
       facts: snapshot.facts,
@@ -215,15 +226,21 @@ async function dump(
   }
 }
 
+interface Reread {
+  readonly thread: ArchiveThread;
+  readonly written: WrittenArchive;
+  readonly archive: StoredSource;
+  /** Copies that are read again after it, for the percentage. */
+  readonly copyCount: number;
+}
+
 /** What the target gives back must be what was sent: a disk that loses bytes is found here, not on the day of the restore. */
 export async function rereadAndCompare(
   { progress, signal }: OperationContext,
-  { thread }: Pick<Parts, 'thread'>,
-  { stored }: WrittenArchive,
-  source: StoredSource,
+  { thread, written: { stored }, archive, copyCount }: Reread,
 ): Promise<void> {
-  progress.startStep(steps.reread, stored.sizeBytes);
-  const found = await thread.run('hashStored', source, { signal, onProgress: progress.meter.addMoved });
+  progress.startStep(steps.reread, stored.sizeBytes * (1 + copyCount));
+  const found = await thread.run('hashStored', archive, { signal, onProgress: progress.meter.addMoved });
   if (found.sha256 !== stored.sha256 || found.sizeBytes !== stored.sizeBytes) {
     throw new AppError(
       'FILE_CORRUPTION',

@@ -1,9 +1,7 @@
 /** Job: remove partial files that no running attempt is writing: what a killed worker left behind. */
 import path from 'node:path';
-import { In } from 'typeorm';
 import type { OperationDeps } from '../operations/index.ts';
 import type { PartialFile, StorageDriver } from '../storage/index.ts';
-import { BackupEntity } from './backup.entity.ts';
 import { isBackupPath, pathOfAttempt } from './backup-path.ts';
 import { targetsInUse } from './backup-storage.ts';
 import { archiveOf, importFolder } from './stored-files.ts';
@@ -36,7 +34,7 @@ async function sweepTarget(deps: SweepDeps, storage: StorageDriver): Promise<voi
   }
 }
 
-/** Of a backup of ours that does not run, or runs another attempt. What no row names belongs to somebody else. */
+/** Of a backup of ours, or a copy of it, that is not being written, or by another attempt. What no row names belongs to somebody else. */
 async function isLeftOver(
   { source }: SweepDeps,
   storageTarget: string,
@@ -50,10 +48,14 @@ async function isLeftOver(
   const filenames = Array.from({ length: mostAttempts }, (_, index) =>
     path.posix.basename(pathOfAttempt(archive, index + 1)),
   );
-  const row = await source.manager.findOne(BackupEntity, {
-    where: { filename: In(filenames), storageTarget },
-    select: { id: true, status: true, attempt: true },
-  });
-  const isCurrent = partial.attempt === 0 || partial.attempt === row?.attempt;
-  return row !== null && !(row.status === 'running' && isCurrent);
+  const [row] = (await source.query(
+    `SELECT (status = 'running' AND $3 IN (0, attempt))
+       OR EXISTS (SELECT FROM backup_copies copy WHERE backup_id = backup.id AND copy.storage_target = $2
+                  AND copy.status = 'running' AND $3 IN (0, copy.attempt)) AS "isBeingWritten"
+     FROM admin_backups backup
+     WHERE filename = ANY ($1) AND (storage_target = $2 OR copy_targets ? $2
+       OR EXISTS (SELECT FROM backup_copies copy WHERE backup_id = backup.id AND copy.storage_target = $2))`,
+    [filenames, storageTarget, partial.attempt],
+  )) as { isBeingWritten: boolean }[];
+  return row !== undefined && !row.isBeingWritten;
 }

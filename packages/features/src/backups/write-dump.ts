@@ -9,12 +9,14 @@ import { createScratchFolder } from '../operations/jobs.ts';
 import type { StepShare } from '../progress/index.ts';
 import type { PartialFile, StorageDriver } from '../storage/index.ts';
 import type { BackupRow } from './backup.entity.ts';
+import type { CopyDestinations } from './copies/copy-legs.ts';
 
 export interface WriteDumpOptions {
   readonly row: BackupRow;
   readonly thread: ArchiveThread;
   readonly storage: StorageDriver;
   readonly partial: PartialFile;
+  readonly copies: CopyDestinations;
   /** What will be stored, as far as anybody can tell. */
   readonly expectedBytes: number;
   readonly dump: Omit<PgDumpOptions, 'output'>;
@@ -63,12 +65,13 @@ async function writeStream(
 }
 
 /** What does not depend on the format. */
-function archiveInput({ row, storage, partial, expectedBytes }: WriteDumpOptions) {
+function archiveInput({ row, storage, partial, copies, expectedBytes }: WriteDumpOptions) {
   return {
     compression: { type: row.compressionType, level: row.compressionLevel },
     recipients: row.encryption?.recipients ?? [],
     storage: storage.location,
     partial,
+    ...copies,
     expectedBytes,
   };
 }

@@ -14,6 +14,8 @@ export interface DatabaseRow {
   sslRootCert: string | null;
   /** Of its backups; null for what the settings say. */
   storageLocation: string | null;
+  /** Further targets of its backups; null for what the settings say. */
+  copies: string[] | null;
   tags: string[];
   /**
    * `environment`: named by TARGET_DATABASE_URL, which is where its connection is changed. `rebuilt`: known from manifests alone, until
@@ -41,6 +43,7 @@ export const DatabaseEntity = new EntitySchema<DatabaseRow>({
     sslMode: text('ssl_mode'),
     sslRootCert: nullable(text('ssl_root_cert')),
     storageLocation: nullable(text('storage_location')),
+    copies: nullable(json('copies')),
     tags: generated(json('tags')),
     origin: generated(text('origin')),
     createdBy: nullable(uuid('created_by')),

@@ -106,6 +106,7 @@ function complete(input: DatabaseInput) {
     sslMode: input.sslMode ?? ('prefer' as const),
     sslRootCert: input.sslRootCert ?? null,
     storageLocation: input.storageLocation ?? null,
+    copies: input.copies ?? null,
     tags: input.tags ?? [],
   };
 }

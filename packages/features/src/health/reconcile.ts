@@ -8,9 +8,10 @@ import type { JobQueues } from '@holdfast/platform/queue/queues';
 import type { Redis } from 'ioredis';
 import type { DataSource } from 'typeorm';
 import { recordAudit, systemActor } from '../audit/index.ts';
-import { enqueueDeletion, reconcileKeyChecks } from '../backups/index.ts';
+import { enqueueCopyDeletion, enqueueDeletion, reconcileKeyChecks } from '../backups/index.ts';
 import {
   enqueueAttempt,
+  hasRetryLeft,
   moveFrom,
   operationTables,
   publishOperationEvent,
@@ -69,7 +70,7 @@ async function rescue(deps: ReconcileDeps, row: ObservedRow, settings: SettingsR
   const policy = { maxRetries: settings.maxRetries, retryDelaySeconds: settings.retryDelay };
   const settlement = row.isCancelRequested
     ? ({ status: 'cancelled', error } as const)
-    : row.retryCount >= settings.maxRetries
+    : !hasRetryLeft(operationTables[kind], row.retryCount, settings.maxRetries)
       ? ({ status: 'failed', error } as const)
       : ({
           status: 'pending',
@@ -126,5 +127,13 @@ async function enqueueDeletions(deps: ReconcileDeps): Promise<void> {
   )) as { id: number }[];
   for (const { id } of rows) {
     await enqueueDeletion(deps, id);
+  }
+  // Those of a backup that goes as a whole go with it.
+  const copies = (await deps.source.query(
+    `SELECT copy.id FROM backup_copies copy JOIN admin_backups backup ON backup.id = copy.backup_id
+     WHERE copy.status = 'deleting' AND backup.status <> 'deleting' ORDER BY copy.id LIMIT ${enqueuePerPass}`,
+  )) as { id: string }[];
+  for (const { id } of copies) {
+    await enqueueCopyDeletion(deps, id);
   }
 }

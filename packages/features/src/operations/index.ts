@@ -11,6 +11,6 @@ export { moveFrom } from './operation-store.ts';
 export { applicationNamePrefix, type OperationTable, operationTables } from './operation-table.ts';
 export { type CurrentProgressDeps, readCurrentProgress } from './read-current-progress.ts';
 export { type EventDeps, publishCancel, publishOperationEvent } from './publish-event.ts';
-export { type RetryPolicy, retryDelayMs } from './retry-delay.ts';
+export { hasRetryLeft, type RetryPolicy, retryDelayMs } from './retry-delay.ts';
 export { type RequestDeps, requestCancel } from './request-cancel.ts';
-export { backupMoves, drillMoves, rebuildMoves, verificationMoves } from './operation.state.ts';
+export { backupMoves, copyMoves, drillMoves, rebuildMoves, verificationMoves } from './operation.state.ts';

@@ -2,3 +2,4 @@
 export { type Completion, type OperationWork, runOperation } from './run-operation.ts';
 export { createScratchFolder, sweepScratchFolders } from './scratch-folder.ts';
 export { watchServer } from './watch-server.ts';
+export { untilMetadataAnswers } from './until-metadata-answers.ts';

@@ -4,16 +4,31 @@ import type { OperationKind, OperationRef } from '@holdfast/contracts/operations
 
 export interface OperationTable {
   readonly kind: OperationKind;
-  readonly table: 'admin_backups' | 'drills' | 'verifications' | 'catalog_rebuilds';
+  readonly table: 'admin_backups' | 'drills' | 'verifications' | 'backup_copies' | 'catalog_rebuilds';
   readonly key: 'id' | 'operation_id';
   readonly job: JobName;
+  /** Owed to somebody until it is done: transient failures are tried again without end, ever more rarely. */
+  readonly isOwed: boolean;
 }
 
 export const operationTables: Readonly<Record<OperationKind, OperationTable>> = {
-  backup: { kind: 'backup', table: 'admin_backups', key: 'id', job: 'run-backup' },
-  drill: { kind: 'drill', table: 'drills', key: 'operation_id', job: 'run-drill' },
-  verify: { kind: 'verify', table: 'verifications', key: 'operation_id', job: 'run-verification' },
-  rebuild: { kind: 'rebuild', table: 'catalog_rebuilds', key: 'operation_id', job: 'run-rebuild' },
+  backup: { kind: 'backup', table: 'admin_backups', key: 'id', job: 'run-backup', isOwed: false },
+  drill: { kind: 'drill', table: 'drills', key: 'operation_id', job: 'run-drill', isOwed: false },
+  verify: {
+    kind: 'verify',
+    table: 'verifications',
+    key: 'operation_id',
+    job: 'run-verification',
+    isOwed: false,
+  },
+  copy: { kind: 'copy', table: 'backup_copies', key: 'id', job: 'run-copy', isOwed: true },
+  rebuild: {
+    kind: 'rebuild',
+    table: 'catalog_rebuilds',
+    key: 'operation_id',
+    job: 'run-rebuild',
+    isOwed: false,
+  },
 };
 
 /**

@@ -1,6 +1,7 @@
 /** Which status may follow which. The database refuses every other move by a trigger, so none can be written by accident. */
 import type { BackupStatus } from '@holdfast/contracts/backups';
 import type { RebuildStatus } from '@holdfast/contracts/catalog';
+import type { CopyStatus } from '@holdfast/contracts/copies';
 import type { DrillStatus } from '@holdfast/contracts/drills';
 import type { VerificationStatus } from '@holdfast/contracts/verifications';
 
@@ -36,4 +37,15 @@ export const drillMoves: Readonly<Record<DrillStatus, readonly DrillStatus[]>> =
   completed: [],
   failed: [],
   cancelled: [],
+};
+
+/** A copy that failed or was cancelled may be asked for again. */
+export const copyMoves: Readonly<Record<CopyStatus, readonly CopyStatus[]>> = {
+  pending: ['running', 'failed', 'cancelled', 'deleting'],
+  running: ['completed', 'failed', 'cancelled', 'pending'],
+  completed: ['deleting'],
+  failed: ['pending', 'deleting'],
+  cancelled: ['pending', 'deleting'],
+  deleting: ['deleted'],
+  deleted: [],
 };

@@ -1,5 +1,5 @@
 /** Runs one attempt of an operation: claim, watch, work, settle. The only place where an attempt ends. */
-import { AppError } from '@holdfast/contracts/errors';
+import { AppError, type ErrorCode } from '@holdfast/contracts/errors';
 import type { OperationRef } from '@holdfast/contracts/operations';
 import { isConnectionLoss } from '@holdfast/platform/db/connection-loss';
 import type { PutBack } from '@holdfast/platform/queue/define-worker';
@@ -24,7 +24,8 @@ import {
 } from './operation-store.ts';
 import { applicationNamePrefix, operationTables } from './operation-table.ts';
 import { publishOperationEvent } from './publish-event.ts';
-import { retryDelayMs } from './retry-delay.ts';
+import { hasRetryLeft, retryDelayMs } from './retry-delay.ts';
+import { untilMetadataAnswers } from './until-metadata-answers.ts';
 import { watchAttempt } from './watch-attempt.ts';
 
 /** Makes the result visible and returns the columns to record; runs in the transaction that completes the row, with the row locked. */
@@ -188,25 +189,29 @@ async function chooseSettlement(context: OperationContext, failure: unknown): Pr
     return { status: 'pending', error: null, retryInMs: 0 };
   }
   const error =
-    failure instanceof AppError
-      ? failure
-      : new AppError('INTERNAL', 'An unexpected error; the log of the worker has the details.', {
-          cause: failure,
-        });
+    failure instanceof AppError ? failure : new AppError(...nameUnexpected(failure), { cause: failure });
   logger.warn({ error, code: error.code }, 'attempt failed');
   if (error.code === 'CANCELLED') {
     return { status: 'cancelled', error };
   }
-  const { table, key } = operationTables[ref.kind];
+  const operation = operationTables[ref.kind];
+  const { table, key } = operation;
   const [row] = await untilMetadataAnswers<{ retry_count: number }[]>(context, () =>
     deps.source.query(`SELECT retry_count FROM ${table} WHERE ${key} = $1`, [ref.id]),
   );
   const retryCount = row?.retry_count ?? 0;
-  if (!error.transient || retryCount >= settings.maxRetries) {
+  if (!error.transient || !hasRetryLeft(operation, retryCount, settings.maxRetries)) {
     return { status: 'failed', error };
   }
   const policy = { maxRetries: settings.maxRetries, retryDelaySeconds: settings.retryDelay };
   return { status: 'pending', error, retryInMs: retryDelayMs(policy, retryCount, Math.random()) };
+}
+
+/** What the servers of others say has been named where it was met; what comes here without a name is of our own. */
+function nameUnexpected(failure: unknown): [ErrorCode, string] {
+  return isConnectionLoss(failure)
+    ? ['SERVICE_UNAVAILABLE', 'A server that Holdfast itself uses went away in the middle of the attempt.']
+    : ['INTERNAL', 'An unexpected error; the log of the worker has the details.'];
 }
 
 async function announce(context: OperationContext, settlement: Settlement): Promise<void> {
@@ -238,28 +243,4 @@ async function auditEnd(
     outcome: status === 'completed' ? 'succeeded' : 'failed',
     after: { attempt, ...(error === null ? {} : { code: error.code, message: error.message }) },
   });
-}
-
-const isOurs = (error: unknown): boolean => error instanceof AppError || error instanceof FencedError;
-
-/** The work is done, so a metadata database that restarts just now must not undo it: tried until it answers. */
-async function untilMetadataAnswers<T>(
-  { logger, settings }: OperationContext,
-  write: () => Promise<T>,
-): Promise<T> {
-  const pauseMs = 1_000;
-  for (let left = settings.commandTimeout; ; left -= 1) {
-    try {
-      return await write();
-    } catch (error) {
-      if (isOurs(error) || !isConnectionLoss(error) || left <= 0) {
-        throw error;
-      }
-      logger.warn(
-        { error: (error as Error).message },
-        'the metadata database does not answer; the outcome is written when it does',
-      );
-      await new Promise((resolve) => setTimeout(resolve, pauseMs));
-    }
-  }
 }

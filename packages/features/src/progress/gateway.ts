@@ -137,6 +137,7 @@ const idPatterns = {
   drill: uuidPattern,
   verify: uuidPattern,
   rebuild: uuidPattern,
+  copy: uuidPattern,
 } as const satisfies Record<OperationKind, RegExp>;
 
 /** What may be subscribed to; null for anything else a client may send. */

@@ -6,6 +6,8 @@ import { EntitySchema } from 'typeorm';
 export interface DrillRow {
   operationId: string;
   backupId: number;
+  /** The copy to restore from; null for the backup itself. */
+  copyId: string | null;
   status: DrillStatus;
   startedAt: Date | null;
   completedAt: Date | null;
@@ -26,6 +28,7 @@ export const DrillEntity = new EntitySchema<DrillRow>({
   columns: {
     operationId: { ...uuid('operation_id'), primary: true, generated: 'uuid' },
     backupId: integer('backup_id'),
+    copyId: nullable(uuid('copy_id')),
     status: generated(text('status')),
     startedAt: nullable(timestamp('started_at')),
     completedAt: nullable(timestamp('completed_at')),

@@ -1,12 +1,16 @@
-/** Command: accept a drill of a completed backup. */
+/** Command: accept a drill of a completed backup, or of a copy of it. */
 import { AppError } from '@holdfast/contracts/errors';
 import { type Actor, recordAudit } from '../audit/index.ts';
-import { BackupEntity, refuseUntrusted } from '../backups/index.ts';
+import { BackupEntity, holdCompletedCopy, refuseUntrusted, type StoredPlace } from '../backups/index.ts';
 import { enqueueAttempt, publishOperationEvent, type RequestDeps } from '../operations/index.ts';
 import { DrillEntity } from './drill.entity.ts';
 
-/** @throws AppError BACKUP_NOT_FOUND, IN_USE, APPROVAL_REQUIRED */
-export async function requestDrill(deps: RequestDeps, backupId: number, actor: Actor): Promise<string> {
+/** @throws AppError BACKUP_NOT_FOUND, NOT_FOUND, IN_USE, APPROVAL_REQUIRED */
+export async function requestDrill(
+  deps: RequestDeps,
+  { backupId, copyId }: StoredPlace,
+  actor: Actor,
+): Promise<string> {
   const id = await deps.source.transaction(async (manager) => {
     // The lock keeps a deletion from slipping in between.
     const backup = await manager.findOne(BackupEntity, {
@@ -26,14 +30,17 @@ export async function requestDrill(deps: RequestDeps, backupId: number, actor: A
       );
     }
     refuseUntrusted(backup);
-    const inserted = await manager.insert(DrillEntity, { backupId, createdBy: actor.userId });
+    if (copyId !== null) {
+      await holdCompletedCopy(manager, { backupId, copyId });
+    }
+    const inserted = await manager.insert(DrillEntity, { backupId, copyId, createdBy: actor.userId });
     const { operationId } = inserted.identifiers[0] as { operationId: string };
     await recordAudit(manager, actor, {
       action: 'drill.create',
       subjectType: 'drill',
       subjectId: operationId,
       outcome: 'succeeded',
-      after: { backupId },
+      after: { backupId, ...(copyId === null ? {} : { copyId }) },
     });
     return operationId;
   });

@@ -1,5 +1,6 @@
 /** HTTP: drills. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { CopyParams } from '@holdfast/contracts/copies';
 import { DrillAccepted, DrillList, DrillView, ListDrillsQuery } from '@holdfast/contracts/drills';
 import { AppError } from '@holdfast/contracts/errors';
 import { OperationProgress } from '@holdfast/contracts/operations';
@@ -26,7 +27,30 @@ export const drillRoutes: FastifyPluginAsyncTypebox<RequestDeps> = async (app, d
       },
     },
     async (request, reply) => {
-      const operationId = await requestDrill(deps, Number(request.params.id), actorOf(request));
+      const operationId = await requestDrill(
+        deps,
+        { backupId: Number(request.params.id), copyId: null },
+        actorOf(request),
+      );
+      reply.code(202).header('location', `${app.prefix}/drills/${operationId}`);
+      return { operationId, message: 'The drill is accepted and will run as soon as a worker is free.' };
+    },
+  );
+
+  app.post(
+    '/backups/:id/copies/:copyId/drill',
+    {
+      config: { permission: 'drills.create' },
+      schema: {
+        tags,
+        summary: 'Restore a copy of a backup into a scratch database and compare it with its manifest',
+        params: CopyParams,
+        response: { 202: DrillAccepted },
+      },
+    },
+    async (request, reply) => {
+      const { id, copyId } = request.params;
+      const operationId = await requestDrill(deps, { backupId: Number(id), copyId }, actorOf(request));
       reply.code(202).header('location', `${app.prefix}/drills/${operationId}`);
       return { operationId, message: 'The drill is accepted and will run as soon as a worker is free.' };
     },

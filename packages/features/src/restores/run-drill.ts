@@ -12,10 +12,10 @@ import {
 import { terminateBackends } from '@holdfast/platform/pgtools/server-backends';
 import { type ArchiveThread, startArchiveThread } from '../archives/index.ts';
 import {
-  BackupEntity,
   type BackupRow,
-  findCompletedBackup,
+  findStoredBackup,
   isPartial,
+  recordProof,
   refuseUntrusted,
 } from '../backups/index.ts';
 import { databaseAddress, findDatabase } from '../databases/index.ts';
@@ -48,7 +48,7 @@ interface Drill {
 export async function runDrill(context: OperationContext): Promise<Completion> {
   const { deps, progress, connect, ref, attempt } = context;
   progress.startStep(steps.connect);
-  const backup = await loadBackup(context);
+  const { backup, copyId } = await loadBackup(context);
   const source = databaseAddress(await findDatabase(deps.source.manager, backup.databaseId), deps.secrets);
   const session = await DatabaseSession.open(source, connect);
   context.onEnd(() => session.close());
@@ -81,11 +81,8 @@ export async function runDrill(context: OperationContext): Promise<Completion> {
   await dropScratchDatabase(session, scratch.database);
   return async (manager) => {
     if (result.isEqual) {
-      await manager.update(
-        BackupEntity,
-        { id: backup.id, status: 'completed' },
-        { proofLevel: 'restored', provedAt: deps.clock.now() },
-      );
+      const proof = { level: 'restored', at: deps.clock.now(), isWhole: false } as const;
+      await recordProof(manager, { backupId: backup.id, copyId }, proof);
     }
     return { result };
   };
@@ -134,11 +131,16 @@ async function drill(context: OperationContext, parts: Drill): Promise<DrillResu
 }
 
 /** @throws AppError BACKUP_NOT_FOUND where the backup went before the drill began, APPROVAL_REQUIRED where its trust did */
-async function loadBackup({ deps, ref }: OperationContext): Promise<BackupRow> {
-  const { backupId } = await deps.source.manager.findOneByOrFail(DrillEntity, { operationId: ref.id });
-  const backup = await findCompletedBackup(deps.source.manager, backupId);
+async function loadBackup({
+  deps,
+  ref,
+}: OperationContext): Promise<{ backup: BackupRow; copyId: string | null }> {
+  const { backupId, copyId } = await deps.source.manager.findOneByOrFail(DrillEntity, {
+    operationId: ref.id,
+  });
+  const backup = await findStoredBackup(deps.source.manager, backupId, copyId);
   refuseUntrusted(backup);
-  return backup;
+  return { backup, copyId };
 }
 
 /** Fits the 63 bytes of a database name with attempts up to 99999. */

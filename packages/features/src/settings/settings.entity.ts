@@ -1,4 +1,5 @@
 /** The one row of backup_settings. Durations are in seconds, as the specification has them. */
+import type { CopyPolicy } from '@holdfast/contracts/copies';
 import {
   bigint,
   boolean,
@@ -15,6 +16,10 @@ import { EntitySchema } from 'typeorm';
 export interface SettingsRow {
   id: number;
   storageLocation: string;
+  /** Further targets of backups, and how many of them have to be good. */
+  copies: string[];
+  copyPolicy: CopyPolicy;
+  minCopies: number;
   maxStorageSize: number;
   compressionLevel: number;
   defaultRetentionDays: number;
@@ -55,6 +60,9 @@ export const SettingsEntity = new EntitySchema<SettingsRow>({
   columns: {
     id: { ...integer('id'), primary: true },
     storageLocation: text('storage_location'),
+    copies: json('copies'),
+    copyPolicy: text('copy_policy'),
+    minCopies: integer('min_copies'),
     maxStorageSize: bigint('max_storage_size'),
     compressionLevel: integer('compression_level'),
     defaultRetentionDays: integer('default_retention_days'),

@@ -4,26 +4,19 @@ import type { EntityManager } from 'typeorm';
 import type { WrittenArchive } from '../../archives/index.ts';
 import { recordAudit, systemActor } from '../../audit/index.ts';
 import { type OperationContext, publishOperationEvent } from '../../operations/index.ts';
+import { untilMetadataAnswers } from '../../operations/jobs.ts';
 import type { BackupRow } from '../backup.entity.ts';
 import { judgeAnomalies } from './judge-anomalies.ts';
 import { readEarlierFigures, rowsByTable } from './read-earlier-figures.ts';
 
 /** Before the transaction that completes the backup, so that nobody waits for it; who listens is told after that transaction. */
 export async function findAnomalies(
-  { deps, ref, logger, onEnd }: OperationContext,
+  context: OperationContext,
   row: BackupRow,
-  { stored, contents }: WrittenArchive,
+  written: WrittenArchive,
 ): Promise<Anomaly[]> {
-  const { manager } = deps.source;
-  const anomalies = judgeAnomalies(
-    {
-      storedBytes: stored.sizeBytes,
-      rawBytes: contents.bytes,
-      durationSeconds: await secondsSoFar(manager, row),
-      tables: rowsByTable(contents.tables),
-    },
-    await readEarlierFigures(manager, row),
-  );
+  const { deps, ref, logger, onEnd } = context;
+  const anomalies = await untilMetadataAnswers(context, () => judge(deps.source.manager, row, written));
   if (anomalies.length > 0) {
     onEnd(async (isCompleted) => {
       if (isCompleted) {
@@ -36,6 +29,22 @@ export async function findAnomalies(
     });
   }
   return anomalies;
+}
+
+async function judge(
+  manager: EntityManager,
+  row: BackupRow,
+  { stored, contents }: WrittenArchive,
+): Promise<Anomaly[]> {
+  return judgeAnomalies(
+    {
+      storedBytes: stored.sizeBytes,
+      rawBytes: contents.bytes,
+      durationSeconds: await secondsSoFar(manager, row),
+      tables: rowsByTable(contents.tables),
+    },
+    await readEarlierFigures(manager, row),
+  );
 }
 
 /** By the clock that the start was taken from. */

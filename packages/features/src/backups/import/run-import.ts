@@ -55,7 +55,12 @@ export async function runImport(context: OperationContext, found: BackupRow): Pr
   if (file === null) {
     throw new AppError('BACKUP_NOT_FOUND', `${origin.path} is no longer in ${storage.target}.`);
   }
-  await checkSpace(context, { row, storage, neededBytes: file.sizeBytes });
+  await checkSpace(context, {
+    owner: { kind: 'backup', id: row.id },
+    storage,
+    neededBytes: file.sizeBytes,
+    reservedBytes: 0,
+  });
   const thread = startArchiveThread();
   onEnd(() => thread.close());
   if (origin.isUpload) {
@@ -91,7 +96,7 @@ async function produce(context: OperationContext, parts: Parts, fileBytes: numbe
   const written = await convert(context, parts, fileBytes);
   await deps.reached('backup-written');
   const archive = storedArchive(deps, row, attempt);
-  await rereadAndCompare(context, parts, written, archive);
+  await rereadAndCompare(context, { thread, written, archive, copyCount: 0 });
   const isListed = row.encryption === null || (await deps.keyring.canOpen(row.encryption.recipients));
   if (isListed) {
     progress.startStep(steps.list);
@@ -147,6 +152,8 @@ async function convert(
       recipients: row.encryption?.recipients ?? [],
       storage: storage.location,
       partial,
+      copies: [],
+      requiredCopies: 0,
       expectedBytes: fileBytes,
     },
     { signal, onProgress: progress.meter.addMoved },

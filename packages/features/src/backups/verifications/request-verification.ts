@@ -1,14 +1,16 @@
-/** Command: accept a verification of a completed backup. */
+/** Command: accept a verification of a completed backup, or of a copy of it. */
 import { AppError } from '@holdfast/contracts/errors';
 import { type Actor, recordAudit } from '../../audit/index.ts';
 import { enqueueAttempt, publishOperationEvent, type RequestDeps } from '../../operations/index.ts';
 import { BackupEntity } from '../backup.entity.ts';
+import { holdCompletedCopy } from '../copies/find-copy.ts';
+import type { StoredPlace } from '../record-proof.ts';
 import { VerificationEntity } from './verification.entity.ts';
 
-/** @throws AppError BACKUP_NOT_FOUND, IN_USE */
+/** @throws AppError BACKUP_NOT_FOUND, NOT_FOUND, IN_USE */
 export async function requestVerification(
   deps: RequestDeps,
-  backupId: number,
+  { backupId, copyId }: StoredPlace,
   actor: Actor,
 ): Promise<string> {
   const id = await deps.source.transaction(async (manager) => {
@@ -27,14 +29,17 @@ export async function requestVerification(
         { remediation: 'Wait until it has completed, or choose another backup.' },
       );
     }
-    const inserted = await manager.insert(VerificationEntity, { backupId, createdBy: actor.userId });
+    if (copyId !== null) {
+      await holdCompletedCopy(manager, { backupId, copyId });
+    }
+    const inserted = await manager.insert(VerificationEntity, { backupId, copyId, createdBy: actor.userId });
     const { operationId } = inserted.identifiers[0] as { operationId: string };
     await recordAudit(manager, actor, {
       action: 'verify.create',
       subjectType: 'verify',
       subjectId: operationId,
       outcome: 'succeeded',
-      after: { backupId },
+      after: { backupId, ...(copyId === null ? {} : { copyId }) },
     });
     return operationId;
   });

@@ -3,13 +3,13 @@ import { AppError } from '@holdfast/contracts/errors';
 import { isPatched } from '@holdfast/platform/pgtools/client-flaws';
 import { chooseClient } from '@holdfast/platform/pgtools/client-programs';
 import { pgRestoreReadCommand } from '@holdfast/platform/pgtools/pg-restore';
-import { type EntityManager, IsNull, Not } from 'typeorm';
 import { startArchiveThread } from '../../archives/index.ts';
 import type { OperationContext } from '../../operations/index.ts';
 import type { Completion } from '../../operations/jobs.ts';
-import { BackupEntity } from '../backup.entity.ts';
-import { type CompletedBackup, findCompletedBackup } from '../find-completed-backup.ts';
+import { findStoredBackup } from '../copies/find-copy.ts';
+import type { CompletedBackup } from '../find-completed-backup.ts';
 import { recordDamage } from '../record-damage.ts';
+import { recordProof } from '../record-proof.ts';
 import { storedArchive } from '../stored-archive.ts';
 import { VerificationEntity } from './verification.entity.ts';
 import { verifyBackup } from './verify-backup.ts';
@@ -22,12 +22,15 @@ const steps = {
 export async function runVerification(context: OperationContext): Promise<Completion> {
   const { deps, progress, ref } = context;
   progress.startStep(steps.prepare);
-  const { backupId } = await deps.source.manager.findOneByOrFail(VerificationEntity, { operationId: ref.id });
-  const backup = await findCompletedBackup(deps.source.manager, backupId);
+  const { backupId, copyId } = await deps.source.manager.findOneByOrFail(VerificationEntity, {
+    operationId: ref.id,
+  });
+  const backup = await findStoredBackup(deps.source.manager, backupId, copyId);
   try {
     const result = await verify(context, backup);
     return async (manager) => {
-      await recordProof(manager, backup, deps.clock.now());
+      const proof = { level: 'listed', at: deps.clock.now(), isWhole: true } as const;
+      await recordProof(manager, { backupId, copyId }, proof);
       return { result };
     };
   } catch (error) {
@@ -35,7 +38,11 @@ export async function runVerification(context: OperationContext): Promise<Comple
       error instanceof AppError &&
       (error.code === 'FILE_CORRUPTION' || error.code === 'BACKUP_NOT_FOUND')
     ) {
-      await recordDamage(deps.source.manager, backup.id, { at: deps.clock.now(), what: error.message });
+      await recordDamage(deps.source.manager, backup.id, {
+        at: deps.clock.now(),
+        what: error.message,
+        copyId,
+      });
     }
     throw error;
   }
@@ -65,20 +72,5 @@ async function verify(context: OperationContext, backup: CompletedBackup): Retur
       },
     },
     backup,
-  );
-}
-
-/** A drill proved more, and when it did is worth knowing: it stays. */
-async function recordProof(manager: EntityManager, { id }: CompletedBackup, at: Date): Promise<void> {
-  const completed = { id, status: 'completed' } as const;
-  await manager.update(
-    BackupEntity,
-    { ...completed, proofLevel: Not('restored') },
-    { proofLevel: 'listed', provedAt: at },
-  );
-  await manager.update(
-    BackupEntity,
-    { ...completed, damagedAt: Not(IsNull()) },
-    { damagedAt: null, damage: null },
   );
 }

@@ -32,7 +32,11 @@ export const verificationRoutes: FastifyPluginAsyncTypebox<RequestDeps> = async 
       },
     },
     async (request, reply) => {
-      const operationId = await requestVerification(deps, parseBackupId(request.params.id), actorOf(request));
+      const operationId = await requestVerification(
+        deps,
+        { backupId: parseBackupId(request.params.id), copyId: null },
+        actorOf(request),
+      );
       reply.code(202).header('location', `${app.prefix}/verifications/${operationId}`);
       return {
         operationId,

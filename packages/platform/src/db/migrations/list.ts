@@ -6,6 +6,7 @@ import { RegistryAndStatistics1764100000300 } from './1764100000300-registry-and
 import { ProveAndDeliver1764100000400 } from './1764100000400-prove-and-deliver.ts';
 import { SelectionGlobalsPoliteness1764100000500 } from './1764100000500-selection-globals-politeness.ts';
 import { RebuildAndImport1764100000600 } from './1764100000600-rebuild-and-import.ts';
+import { BackupCopies1764100000700 } from './1764100000700-backup-copies.ts';
 import { AnomaliesAndKeyChecks1764100000800 } from './1764100000800-anomalies-and-key-checks.ts';
 
 export const migrations = [
@@ -16,5 +17,6 @@ export const migrations = [
   ProveAndDeliver1764100000400,
   SelectionGlobalsPoliteness1764100000500,
   RebuildAndImport1764100000600,
+  BackupCopies1764100000700,
   AnomaliesAndKeyChecks1764100000800,
 ];
