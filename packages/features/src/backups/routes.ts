@@ -34,6 +34,7 @@ import { estimateBackup } from './estimate-backup.ts';
 import { type RequestBackupDeps, requestBackup } from './request-backup.ts';
 import { updateBackup } from './update-backup.ts';
 import { importRoutes } from './import/import-routes.ts';
+import { recoveryKitRoutes } from './recovery-kit/recovery-kit-routes.ts';
 import { rebuildRoutes } from './rebuild/rebuild-routes.ts';
 import { verificationRoutes } from './verifications/verification-routes.ts';
 
@@ -51,6 +52,7 @@ export const backupRoutes: FastifyPluginAsyncTypebox<BackupRoutesDeps> = async (
   await app.register(reportRoutes, { ...deps, prefix: '' });
   await app.register(verificationRoutes, { ...deps, prefix: '' });
   await app.register(importRoutes, { ...deps, prefix: '' });
+  await app.register(recoveryKitRoutes, { ...deps, prefix: '' });
   await app.register(rebuildRoutes, { ...deps, prefix: '' });
   await app.register(downloadRoutes, { ...deps, prefix: '' });
   await app.register(contentsRoutes, { ...deps, prefix: '' });
