@@ -39,6 +39,7 @@ import { estimateBackup } from './estimate-backup.ts';
 import { type RequestBackupDeps, requestBackup } from './request-backup.ts';
 import { updateBackup } from './update-backup.ts';
 import { importRoutes } from './import/import-routes.ts';
+import { recoveryKitRoutes } from './recovery-kit/recovery-kit-routes.ts';
 import { rebuildRoutes } from './rebuild/rebuild-routes.ts';
 import { verificationRoutes } from './verifications/verification-routes.ts';
 
@@ -56,6 +57,7 @@ export const backupRoutes: FastifyPluginAsyncTypebox<BackupRoutesDeps> = async (
   await app.register(reportRoutes, { ...deps, prefix: '' });
   await app.register(verificationRoutes, { ...deps, prefix: '' });
   await app.register(importRoutes, { ...deps, prefix: '' });
+  await app.register(recoveryKitRoutes, { ...deps, prefix: '' });
   await app.register(rebuildRoutes, { ...deps, prefix: '' });
   await app.register(copyRoutes, { ...deps, prefix: '' });
   await app.register(downloadRoutes, { ...deps, prefix: '' });
