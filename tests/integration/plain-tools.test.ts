@@ -1,30 +1,17 @@
 /** The stored file is an ordinary one: the plain tools restore it without Holdfast, equal to the original. */
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import type { BackupView, CreateBackup } from '@holdfast/contracts/backups';
+import type { CreateBackup } from '@holdfast/contracts/backups';
 import type { SignedManifest } from '@holdfast/contracts/manifest';
 import { readFile } from 'node:fs/promises';
 import { findPrograms } from '@holdfast/platform/instances/programs';
 import { runCommand } from '@holdfast/platform/process/run-command';
 import { dataOf, schemaOf } from '@holdfast/testkit/compare-databases';
 import { createTestDatabase, queryOnce } from '@holdfast/testkit/databases';
+import { restorePlainly } from '@holdfast/testkit/restore-plainly';
 import type { TestClient } from '@holdfast/testkit/test-client';
 import { TestStack } from '@holdfast/testkit/test-stack';
 
 jest.setTimeout(30_000);
-
-async function restorePlainly(stack: TestStack, backup: BackupView, url: string): Promise<void> {
-  const programs = await findPrograms();
-  const decompress = { gzip: 'gunzip --stdout', zstd: 'zstd -d --stdout', none: 'cat' }[
-    backup.compressionType
-  ];
-  await runCommand('/bin/sh', [
-    '-c',
-    `${decompress} "$0" | "$1" --exit-on-error --dbname="$2"`,
-    stack.storedPath(backup),
-    `${programs?.postgresBinDir}/pg_restore`,
-    url,
-  ]);
-}
 
 describe('a stored backup', () => {
   let stack: TestStack;
@@ -47,7 +34,7 @@ describe('a stored backup', () => {
     const backup = await stack.backUp(client, compression);
     expect(backup).toMatchObject({ status: 'completed', proofLevel: 'stored', errorCode: null });
     const copy = await createTestDatabase('template0');
-    await restorePlainly(stack, backup, copy.url);
+    await restorePlainly({ backup, file: stack.storedPath(backup), into: copy.url });
     const original = stack.target?.url as string;
     expect(await schemaOf(copy.url)).toBe(await schemaOf(original));
     expect(await dataOf(copy.url)).toEqual(await dataOf(original));
@@ -75,7 +62,7 @@ describe('a stored backup', () => {
   it('of the schema alone holds no rows and is drilled as such', async () => {
     const backup = await stack.backUp(client, { backupType: 'schema', compressionType: 'zstd' });
     const copy = await createTestDatabase('template0');
-    await restorePlainly(stack, backup, copy.url);
+    await restorePlainly({ backup, file: stack.storedPath(backup), into: copy.url });
     expect(await schemaOf(copy.url)).toBe(await schemaOf(stack.target?.url as string));
     expect(Object.values(await dataOf(copy.url)).filter((digest) => /^([2-9]|1\d)/.test(digest))).toEqual([]);
     await copy.drop();
@@ -121,7 +108,7 @@ describe.each([
     await stack.startWorker();
     const backup = await stack.backUp(client, { compressionType: 'zstd' });
     const copy = await createTestDatabase('template0');
-    await restorePlainly(stack, backup, copy.url);
+    await restorePlainly({ backup, file: stack.storedPath(backup), into: copy.url });
     expect(await schemaOf(copy.url)).toBe(await schemaOf(source.url));
     expect(await dataOf(copy.url)).toEqual(await dataOf(source.url));
     expect(await stack.drill(client, backup.id)).toMatchObject({

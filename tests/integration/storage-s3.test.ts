@@ -4,11 +4,10 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { SignedManifest } from '@holdfast/contracts/manifest';
-import { findPrograms } from '@holdfast/platform/instances/programs';
-import { runCommand } from '@holdfast/platform/process/run-command';
 import { dataOf, schemaOf } from '@holdfast/testkit/compare-databases';
 import { createTestDatabase } from '@holdfast/testkit/databases';
 import { HttpProxy, type ProxiedRequest } from '@holdfast/testkit/http-proxy';
+import { restorePlainly } from '@holdfast/testkit/restore-plainly';
 import { s3Credentials, TestS3Server } from '@holdfast/testkit/s3-server';
 import type { TestClient } from '@holdfast/testkit/test-client';
 import { TestStack } from '@holdfast/testkit/test-stack';
@@ -63,13 +62,7 @@ describe('a backup to S3', () => {
       const downloaded = path.join(stack.folder, 'downloaded');
       await writeFile(downloaded, bytes);
       const copy = await createTestDatabase('template0');
-      await runCommand('/bin/sh', [
-        '-c',
-        `${compressionType === 'none' ? 'cat' : 'zstd -d --stdout'} "$0" | "$1" --exit-on-error --dbname="$2"`,
-        downloaded,
-        `${(await findPrograms())?.postgresBinDir}/pg_restore`,
-        copy.url,
-      ]);
+      await restorePlainly({ backup, file: downloaded, into: copy.url });
       const original = stack.target?.url as string;
       expect(await schemaOf(copy.url)).toBe(await schemaOf(original));
       expect(await dataOf(copy.url)).toEqual(await dataOf(original));

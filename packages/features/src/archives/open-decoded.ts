@@ -2,6 +2,7 @@
 import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { BackupFormat, CompressionType } from '@holdfast/contracts/backups';
 import { AppError } from '@holdfast/contracts/errors';
 import { decompressorCommand } from '@holdfast/platform/bytes/compressor';
@@ -26,6 +27,11 @@ export interface DecodedArchive {
   finish(): Promise<void>;
   /** Resolves as soon as one of the programs has failed; while all goes well, never. */
   readonly failure: Promise<AppError>;
+  /**
+   * For a reader that has failed: the failure of a program that cut the reader's input, or null where the reader failed of itself.
+   * Takes no more bytes out.
+   */
+  causeOfEnd(): Promise<AppError | null>;
   /** Ends everything, wherever it is; harmless twice. */
   close(): Promise<void>;
 }
@@ -61,6 +67,7 @@ export async function decodeStream(stored: Readable, encoded: Encoded): Promise<
       stream: stored,
       failure: new Promise(() => undefined),
       finish: async () => undefined,
+      causeOfEnd: async () => null,
       close: async () => void stored.destroy(),
     };
   }
@@ -88,6 +95,10 @@ export async function decodeStream(stored: Readable, encoded: Encoded): Promise<
       }
     }),
     finish: () => finish(steps, feeding),
+    causeOfEnd: async () => {
+      stream.destroy();
+      return await Promise.race([causeOfEnd(steps), delay(endWithinMs, null, { ref: false })]);
+    },
     close: async () => {
       stored.destroy();
       input.destroy();
@@ -100,6 +111,16 @@ export async function decodeStream(stored: Readable, encoded: Encoded): Promise<
 interface Step {
   readonly exit: ToolExit;
   readonly doing: string;
+}
+
+/** A program that writes on ends by its lost reader at once; one that waits for the storage has not failed. */
+const endWithinMs = 5_000;
+
+async function causeOfEnd(steps: readonly Promise<Step>[]): Promise<AppError | null> {
+  const exits = await Promise.all(steps);
+  return exits.every(({ exit }) => exit.exitCode === 0 || exit.signal === 'SIGPIPE')
+    ? null
+    : await firstFailure(steps);
 }
 
 /** A program that lost its reader only shows that another failed, and one whose input ended early that the one before it did. */

@@ -93,6 +93,10 @@ async function finish(flow: Promise<void>, restorer: RunningTool, decoded: Decod
     throw restored;
   }
   if (restored.exitCode !== 0) {
+    const cause = await decoded.causeOfEnd();
+    if (cause !== null) {
+      throw cause;
+    }
     throw classifyToolFailure(
       restored.program,
       restored.exitCode === null

@@ -105,7 +105,7 @@ async function produce(context: OperationContext, parts: Parts): Promise<Complet
   const dumped = await dump(context, parts);
   const { written, facts, client, resolved, warnings } = dumped;
   await deps.reached('backup-written');
-  const archive = storedArchive(deps, { ...row, storageTarget: storage.target }, attempt);
+  const archive = await storedArchive(deps, { ...row, storageTarget: storage.target }, attempt);
   await rereadAndCompare(context, { thread: parts.thread, written, archive, copyCount: copies.count });
   await copies.reread(parts.thread, written);
   const isListed = row.encryption === null || (await deps.keyring.canOpen(row.encryption.recipients));

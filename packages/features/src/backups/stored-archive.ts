@@ -10,21 +10,26 @@ export interface StoredArchiveDeps {
   readonly keyring: Keyring;
 }
 
-/** `attempt`: of the partial file that it still is; null for the published one. */
-export function storedArchive(
+/**
+ * An identity that opens nothing here is as good as none: tried, it would look as if the file were damaged.
+ * `attempt`: of the partial file that it still is; null for the published one.
+ */
+export async function storedArchive(
   { storage, keyring }: StoredArchiveDeps,
   row: Pick<
     BackupRow,
     'id' | 'storageTarget' | 'filePath' | 'backupFormat' | 'compressionType' | 'encryption'
   >,
   attempt: number | null = null,
-): StoredArchive {
+): Promise<StoredArchive> {
+  const { encryption } = row;
+  const canOpen = encryption !== null && (await keyring.canOpen(encryption.recipients));
   return {
     storage: storageOf(storage, row).location,
     path: row.filePath,
     attempt,
     format: row.backupFormat,
     compression: row.compressionType,
-    encryption: row.encryption === null ? null : { identities: keyring.identities },
+    encryption: encryption === null ? null : { identities: canOpen ? keyring.identities : null },
   };
 }

@@ -66,7 +66,7 @@ async function readStoredToc(
   { deps, signal, progress }: OperationContext,
   { backup, thread }: PrepareOptions,
 ): Promise<readonly TocEntry[]> {
-  return await thread.run('readStoredEntries', storedArchive(deps, backup), {
+  return await thread.run('readStoredEntries', await storedArchive(deps, backup), {
     signal,
     onProgress: () => progress.meter.touch(),
   });

@@ -33,7 +33,7 @@ export async function restoreArchive(
   context: OperationContext,
   options: RestoreArchiveOptions,
 ): Promise<void> {
-  const archive = storedArchive(context.deps, options.backup);
+  const archive = await storedArchive(context.deps, options.backup);
   await checkStoredFile(context, options, archive);
   await restoreByFormat(context, options, archive);
 }

@@ -16,15 +16,15 @@ export async function encryptorCommand(recipients: readonly string[]): Promise<F
       ]);
 }
 
-/** @throws AppError INVALID_CONFIG where this worker has no identity */
+/** @throws AppError INVALID_CONFIG where this worker has no identity for it */
 export async function decryptorCommand(identities: Identities | null): Promise<FilterCommand> {
   if (identities === null) {
     throw new AppError(
       'INVALID_CONFIG',
-      'The backup is encrypted and this worker has no identity to open it.',
+      'The backup is encrypted for none of the identities of this worker.',
       {
         remediation:
-          'Set HOLDFAST_ENCRYPTION_IDENTITY (or HOLDFAST_ENCRYPTION_IDENTITY_FILE) on the workers.',
+          'Give the workers the identity of one of its recipients (HOLDFAST_ENCRYPTION_IDENTITY or HOLDFAST_ENCRYPTION_IDENTITY_FILE); where that is lost, make a new key and new backups now.',
       },
     );
   }

@@ -94,7 +94,7 @@ async function readIn(
 ): Promise<readonly StoredObject[]> {
   const signal = AbortSignal.timeout(readTimeoutMs);
   try {
-    return await thread.run('listStoredObjects', storedArchive(deps, backup), {
+    return await thread.run('listStoredObjects', await storedArchive(deps, backup), {
       signal,
       onProgress: () => undefined,
     });

@@ -95,7 +95,7 @@ async function produce(context: OperationContext, parts: Parts, fileBytes: numbe
   const { row, storage, thread, client } = parts;
   const written = await convert(context, parts, fileBytes);
   await deps.reached('backup-written');
-  const archive = storedArchive(deps, row, attempt);
+  const archive = await storedArchive(deps, row, attempt);
   await rereadAndCompare(context, { thread, written, archive, copyCount: 0 });
   const isListed = row.encryption === null || (await deps.keyring.canOpen(row.encryption.recipients));
   if (isListed) {

@@ -79,18 +79,9 @@ async function checkKeys(deps: CheckKeysDeps, requestId: string | null): Promise
 async function tryToOpen(deps: CheckKeysDeps, backup: BackupRow): Promise<AppError | null> {
   const limit = AbortSignal.timeout(openWithinMs);
   try {
-    if (!(await deps.keyring.canOpen(backup.encryption?.recipients ?? []))) {
-      return new AppError(
-        'INVALID_CONFIG',
-        `Backup ${backup.id} is encrypted for none of the identities of this worker.`,
-        {
-          remediation:
-            'Give a worker the identity of one of its recipients (HOLDFAST_ENCRYPTION_IDENTITY); where that is lost, make a new key and new backups now.',
-        },
-      );
-    }
+    const archive = await storedArchive(deps, backup);
     // What lies under the encryption is the business of verifications.
-    for await (const chunk of readStored({ ...storedArchive(deps, backup), compression: 'none' }, limit)) {
+    for await (const chunk of readStored({ ...archive, compression: 'none' }, limit)) {
       if (chunk.length > 0) {
         break;
       }

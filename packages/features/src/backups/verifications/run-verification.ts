@@ -66,7 +66,7 @@ async function verify(context: OperationContext, backup: CompletedBackup): Retur
         await deps.reached('verification-reading');
         return await thread.run(
           'verifyStored',
-          { archive: storedArchive(deps, backup), read },
+          { archive: await storedArchive(deps, backup), read },
           { signal, onProgress: progress.meter.addMoved },
         );
       },

@@ -44,9 +44,9 @@ describe('verifying', () => {
         storage,
         secrets: new SecretBox(secretKey),
         clock: systemClock,
-        read: () =>
+        read: async () =>
           verifyStored(
-            { archive: storedArchive({ storage, keyring: new Keyring(null) }, backup), read },
+            { archive: await storedArchive({ storage, keyring: new Keyring(null) }, backup), read },
             { signal: new AbortController().signal, report: () => undefined },
           ),
       },
