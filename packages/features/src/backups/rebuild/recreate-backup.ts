@@ -102,6 +102,8 @@ function rowOf(
     tags: backup.tags ?? [],
     attempt: backup.attempt,
     storageTarget,
+    // A manifest tells of no copies.
+    copies: [],
     manifest: manifest as QueryDeepPartialEntity<Manifest>,
     // Its size alone has been looked at: nobody has proved it here yet, so there is no time of proof.
     proofLevel: 'stored',
