@@ -2,20 +2,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { backupStatuses } from '@holdfast/contracts/backups';
 import { copyStatuses } from '@holdfast/contracts/copies';
-import { drillStatuses } from '@holdfast/contracts/drills';
-import { verificationStatuses } from '@holdfast/contracts/verifications';
+import { operationStatuses } from '@holdfast/contracts/operations';
 import { createDataSource } from '@holdfast/platform/db/data-source';
 import { migrateDown, migrateUp } from '@holdfast/platform/db/migrate';
 import { migrations } from '@holdfast/platform/db/migrations/list';
 import { createTestDatabase, type TestDatabase } from '@holdfast/testkit/databases';
-import { rebuildStatuses } from '@holdfast/contracts/catalog';
-import {
-  backupMoves,
-  copyMoves,
-  drillMoves,
-  rebuildMoves,
-  verificationMoves,
-} from '@holdfast/features/operations/index';
+import { backupMoves, copyMoves, operationMoves } from '@holdfast/features/operations/index';
 
 describe('the metadata schema', () => {
   let database: TestDatabase;
@@ -117,8 +109,8 @@ describe('the metadata schema', () => {
   });
 
   it.each([
-    ['drills', drillStatuses, drillMoves],
-    ['verifications', verificationStatuses, verificationMoves],
+    ['drills', operationStatuses, operationMoves],
+    ['verifications', operationStatuses, operationMoves],
   ] as const)(
     'lets %s make the moves of their state machine and no other',
     async (table, statuses, moves) => {
@@ -131,7 +123,7 @@ describe('the metadata schema', () => {
   it('lets rebuilds of the catalogue make the moves of their state machine and no other', async () => {
     const insert = (status: string): string =>
       `INSERT INTO catalog_rebuilds (storage_target, status, worker_id, heartbeat_at, attempt, result) VALUES ('t', '${status}', 'w', now(), 1, '{}') RETURNING operation_id AS key`;
-    expect(await allowedMoves('catalog_rebuilds', rebuildStatuses, insert)).toEqual(sorted(rebuildMoves));
+    expect(await allowedMoves('catalog_rebuilds', operationStatuses, insert)).toEqual(sorted(operationMoves));
   });
 
   it('lets a copy make the moves of its state machine and no other', async () => {

@@ -1,9 +1,7 @@
 /** The catalogue over HTTP: its rows recreated from the manifests that lie beside the backups. */
 import { type Static, Type } from '@sinclair/typebox';
-import { Count, Nullable, OneOf, StorageLocation, Timestamp } from './schema.ts';
-
-export const rebuildStatuses = ['pending', 'running', 'completed', 'failed', 'cancelled'] as const;
-export type RebuildStatus = (typeof rebuildStatuses)[number];
+import { operationFields, operationStatuses } from './operations.ts';
+import { Count, Nullable, OneOf, StorageLocation } from './schema.ts';
 
 /** Why nothing was recreated from a manifest. */
 export const rebuildSkipReasons = [
@@ -54,22 +52,10 @@ export const RebuildView = Type.Object(
     operationId: Type.String(),
     storageTarget: Type.String(),
     acceptUnsigned: Type.Boolean(),
-    status: OneOf(rebuildStatuses),
-    attempt: Type.Integer(),
-    retryCount: Type.Integer(),
-    createdBy: Nullable(Type.String()),
-    createdAt: Timestamp,
-    startedAt: Nullable(Timestamp),
-    completedAt: Nullable(Timestamp),
-    duration: Nullable(Type.Integer({ description: 'Seconds' })),
+    status: OneOf(operationStatuses),
+    ...operationFields,
     result: Nullable(RebuildResult),
-    errorCode: Nullable(Type.String()),
-    errorMessage: Nullable(Type.String()),
-    errorRemediation: Nullable(Type.String()),
   },
   { $id: 'CatalogRebuild' },
 );
 export type RebuildView = Static<typeof RebuildView>;
-
-export const RebuildAccepted = Type.Object({ operationId: Type.String(), message: Type.String() });
-export type RebuildAccepted = Static<typeof RebuildAccepted>;

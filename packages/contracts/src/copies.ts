@@ -1,5 +1,6 @@
 /** Copies of backups over HTTP: the same stored bytes on further storage targets. */
 import { type Static, Type } from '@sinclair/typebox';
+import { operationFields } from './operations.ts';
 import { proofLevels } from './proof-levels.ts';
 import { Count, Nullable, OneOf, StorageLocation, Timestamp } from './schema.ts';
 
@@ -51,16 +52,7 @@ export const BackupCopyView = Type.Object(
     provedAt: Nullable(Timestamp),
     damagedAt: Nullable(Timestamp),
     damage: Nullable(Type.String({ description: 'What the last reading of this copy found wrong' })),
-    attempt: Type.Integer(),
-    retryCount: Type.Integer(),
-    errorCode: Nullable(Type.String()),
-    errorMessage: Nullable(Type.String()),
-    errorRemediation: Nullable(Type.String()),
-    createdBy: Nullable(Type.String()),
-    createdAt: Timestamp,
-    startedAt: Nullable(Timestamp),
-    completedAt: Nullable(Timestamp),
-    duration: Nullable(Type.Integer({ description: 'Seconds' })),
+    ...operationFields,
   },
   { $id: 'BackupCopy' },
 );

@@ -1,9 +1,7 @@
 /** Drills over HTTP: a backup restored into a scratch database and compared with its manifest. */
 import { type Static, Type } from '@sinclair/typebox';
-import { Count, ListOf, Nullable, OneOf, pageQuery, Timestamp } from './schema.ts';
-
-export const drillStatuses = ['pending', 'running', 'completed', 'failed', 'cancelled'] as const;
-export type DrillStatus = (typeof drillStatuses)[number];
+import { operationFields, operationStatuses } from './operations.ts';
+import { Count, ListOf, Nullable, OneOf } from './schema.ts';
 
 export const Difference = Type.Object({
   kind: OneOf([
@@ -49,31 +47,12 @@ export const DrillView = Type.Object(
     operationId: Type.String(),
     backupId: Type.Integer(),
     copyId: Nullable(Type.String({ description: 'The copy that was restored; null: the backup itself' })),
-    status: OneOf(drillStatuses),
-    attempt: Type.Integer(),
-    retryCount: Type.Integer(),
-    createdBy: Nullable(Type.String()),
-    createdAt: Timestamp,
-    startedAt: Nullable(Timestamp),
-    completedAt: Nullable(Timestamp),
-    duration: Nullable(Type.Integer({ description: 'Seconds' })),
+    status: OneOf(operationStatuses),
+    ...operationFields,
     result: Nullable(DrillResult),
-    errorCode: Nullable(Type.String()),
-    errorMessage: Nullable(Type.String()),
-    errorRemediation: Nullable(Type.String()),
   },
   { $id: 'Drill' },
 );
 export type DrillView = Static<typeof DrillView>;
 
-export const DrillAccepted = Type.Object({ operationId: Type.String(), message: Type.String() });
-export const ListDrillsQuery = Type.Object(
-  {
-    ...pageQuery,
-    backupId: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
-    status: Type.Optional(Type.Array(OneOf(drillStatuses))),
-  },
-  { additionalProperties: false },
-);
-export type ListDrillsQuery = Static<typeof ListDrillsQuery>;
 export const DrillList = ListOf(DrillView);

@@ -1,6 +1,6 @@
 /** What backups, drills, verifications, copies and rebuilds have in common: kinds and the newest progress of one. */
 import { type Static, Type } from '@sinclair/typebox';
-import { Count, Nullable, OneOf } from './schema.ts';
+import { Count, Nullable, OneOf, pageQuery, Timestamp } from './schema.ts';
 
 export const operationKinds = ['backup', 'drill', 'verify', 'copy', 'rebuild'] as const;
 export type OperationKind = (typeof operationKinds)[number];
@@ -10,6 +10,38 @@ export interface OperationRef {
   readonly kind: OperationKind;
   readonly id: string;
 }
+
+/** Of drills, verifications and rebuilds: nothing of them is deleted. */
+export const operationStatuses = ['pending', 'running', 'completed', 'failed', 'cancelled'] as const;
+export type OperationStatus = (typeof operationStatuses)[number];
+
+/** What every operation's row tells of its course. */
+export const operationFields = {
+  attempt: Type.Integer(),
+  retryCount: Type.Integer(),
+  createdBy: Nullable(Type.String()),
+  createdAt: Timestamp,
+  startedAt: Nullable(Timestamp),
+  completedAt: Nullable(Timestamp),
+  duration: Nullable(Type.Integer({ description: 'Seconds' })),
+  errorCode: Nullable(Type.String()),
+  errorMessage: Nullable(Type.String()),
+  errorRemediation: Nullable(Type.String()),
+};
+
+export const OperationAccepted = Type.Object({ operationId: Type.String(), message: Type.String() });
+export type OperationAccepted = Static<typeof OperationAccepted>;
+
+/** Of the lists of drills and verifications, newest first. */
+export const ListOperationsQuery = Type.Object(
+  {
+    ...pageQuery,
+    backupId: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
+    status: Type.Optional(Type.Array(OneOf(operationStatuses))),
+  },
+  { additionalProperties: false },
+);
+export type ListOperationsQuery = Static<typeof ListOperationsQuery>;
 
 export const OperationProgress = Type.Object(
   {

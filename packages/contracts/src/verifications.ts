@@ -1,9 +1,7 @@
 /** Verifications over HTTP: a stored backup read to its end and compared with its manifest. */
 import { type Static, Type } from '@sinclair/typebox';
-import { Count, ListOf, Nullable, OneOf, pageQuery, Timestamp } from './schema.ts';
-
-export const verificationStatuses = ['pending', 'running', 'completed', 'failed', 'cancelled'] as const;
-export type VerificationStatus = (typeof verificationStatuses)[number];
+import { operationFields, operationStatuses } from './operations.ts';
+import { Count, ListOf, Nullable, OneOf } from './schema.ts';
 
 /** Of a backup in which nothing was wrong: any fault ends the verification as failed, with FILE_CORRUPTION or BACKUP_NOT_FOUND. */
 export const VerificationResult = Type.Object({
@@ -24,32 +22,12 @@ export const VerificationView = Type.Object(
     operationId: Type.String(),
     backupId: Type.Integer(),
     copyId: Nullable(Type.String({ description: 'The copy that was read; null: the backup itself' })),
-    status: OneOf(verificationStatuses),
-    attempt: Type.Integer(),
-    retryCount: Type.Integer(),
-    createdBy: Nullable(Type.String()),
-    createdAt: Timestamp,
-    startedAt: Nullable(Timestamp),
-    completedAt: Nullable(Timestamp),
-    duration: Nullable(Type.Integer({ description: 'Seconds' })),
+    status: OneOf(operationStatuses),
+    ...operationFields,
     result: Nullable(VerificationResult),
-    errorCode: Nullable(Type.String()),
-    errorMessage: Nullable(Type.String()),
-    errorRemediation: Nullable(Type.String()),
   },
   { $id: 'Verification' },
 );
 export type VerificationView = Static<typeof VerificationView>;
 
-export const VerificationAccepted = Type.Object({ operationId: Type.String(), message: Type.String() });
-
-export const ListVerificationsQuery = Type.Object(
-  {
-    ...pageQuery,
-    backupId: Type.Optional(Type.Integer({ minimum: 1, maximum: 2_147_483_647 })),
-    status: Type.Optional(Type.Array(OneOf(verificationStatuses))),
-  },
-  { additionalProperties: false },
-);
-export type ListVerificationsQuery = Static<typeof ListVerificationsQuery>;
 export const VerificationList = ListOf(VerificationView);

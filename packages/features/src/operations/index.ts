@@ -13,4 +13,7 @@ export { type CurrentProgressDeps, readCurrentProgress } from './read-current-pr
 export { type EventDeps, publishCancel, publishOperationEvent } from './publish-event.ts';
 export { hasRetryLeft, type RetryPolicy, retryDelayMs } from './retry-delay.ts';
 export { type RequestDeps, requestCancel } from './request-cancel.ts';
-export { backupMoves, copyMoves, drillMoves, rebuildMoves, verificationMoves } from './operation.state.ts';
+export { backupMoves, copyMoves, operationMoves } from './operation.state.ts';
+export { acceptOperation, type AcceptedRow } from './accept-operation.ts';
+export { listOperations } from './list-operations.ts';
+export { operationColumns, type OperationRow, presentOperation } from './operation-columns.ts';

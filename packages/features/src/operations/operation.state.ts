@@ -1,9 +1,7 @@
 /** Which status may follow which. The database refuses every other move by a trigger, so none can be written by accident. */
 import type { BackupStatus } from '@holdfast/contracts/backups';
-import type { RebuildStatus } from '@holdfast/contracts/catalog';
 import type { CopyStatus } from '@holdfast/contracts/copies';
-import type { DrillStatus } from '@holdfast/contracts/drills';
-import type { VerificationStatus } from '@holdfast/contracts/verifications';
+import type { OperationStatus } from '@holdfast/contracts/operations';
 
 export const backupMoves: Readonly<Record<BackupStatus, readonly BackupStatus[]>> = {
   pending: ['running', 'failed', 'cancelled'],
@@ -15,23 +13,8 @@ export const backupMoves: Readonly<Record<BackupStatus, readonly BackupStatus[]>
   deleted: [],
 };
 
-export const verificationMoves: Readonly<Record<VerificationStatus, readonly VerificationStatus[]>> = {
-  pending: ['running', 'failed', 'cancelled'],
-  running: ['completed', 'failed', 'cancelled', 'pending'],
-  completed: [],
-  failed: [],
-  cancelled: [],
-};
-
-export const rebuildMoves: Readonly<Record<RebuildStatus, readonly RebuildStatus[]>> = {
-  pending: ['running', 'failed', 'cancelled'],
-  running: ['completed', 'failed', 'cancelled', 'pending'],
-  completed: [],
-  failed: [],
-  cancelled: [],
-};
-
-export const drillMoves: Readonly<Record<DrillStatus, readonly DrillStatus[]>> = {
+/** Of what is never deleted: drills, verifications, rebuilds. */
+export const operationMoves: Readonly<Record<OperationStatus, readonly OperationStatus[]>> = {
   pending: ['running', 'failed', 'cancelled'],
   running: ['completed', 'failed', 'cancelled', 'pending'],
   completed: [],

@@ -1,25 +1,17 @@
 /** The row of a drill. */
-import type { DrillResult, DrillStatus } from '@holdfast/contracts/drills';
-import { generated, integer, json, nullable, text, timestamp, uuid } from '@holdfast/platform/db/columns';
+import type { DrillResult } from '@holdfast/contracts/drills';
+import type { OperationStatus } from '@holdfast/contracts/operations';
+import { generated, integer, json, nullable, text, uuid } from '@holdfast/platform/db/columns';
 import { EntitySchema } from 'typeorm';
+import { operationColumns, type OperationRow } from '../operations/index.ts';
 
-export interface DrillRow {
+export interface DrillRow extends OperationRow {
   operationId: string;
   backupId: number;
   /** The copy to restore from; null for the backup itself. */
   copyId: string | null;
-  status: DrillStatus;
-  startedAt: Date | null;
-  completedAt: Date | null;
-  duration: number | null;
+  status: OperationStatus;
   result: DrillResult | null;
-  errorMessage: string | null;
-  errorCode: string | null;
-  errorRemediation: string | null;
-  retryCount: number;
-  attempt: number;
-  createdBy: string | null;
-  createdAt: Date;
 }
 
 export const DrillEntity = new EntitySchema<DrillRow>({
@@ -30,16 +22,7 @@ export const DrillEntity = new EntitySchema<DrillRow>({
     backupId: integer('backup_id'),
     copyId: nullable(uuid('copy_id')),
     status: generated(text('status')),
-    startedAt: nullable(timestamp('started_at')),
-    completedAt: nullable(timestamp('completed_at')),
-    duration: nullable(integer('duration')),
     result: nullable(json('result')),
-    errorMessage: nullable(text('error_message')),
-    errorCode: nullable(text('error_code')),
-    errorRemediation: nullable(text('error_remediation')),
-    retryCount: generated(integer('retry_count')),
-    attempt: generated(integer('attempt')),
-    createdBy: nullable(uuid('created_by')),
-    createdAt: generated(timestamp('created_at')),
+    ...operationColumns,
   },
 });

@@ -1,8 +1,9 @@
 /** Command: accept a drill of a completed backup, or of a copy of it. */
 import { AppError } from '@holdfast/contracts/errors';
-import { type Actor, recordAudit } from '../audit/index.ts';
+import type { EntityManager } from 'typeorm';
+import type { Actor } from '../audit/index.ts';
 import { BackupEntity, holdCompletedCopy, refuseUntrusted, type StoredPlace } from '../backups/index.ts';
-import { enqueueAttempt, publishOperationEvent, type RequestDeps } from '../operations/index.ts';
+import { acceptOperation, type AcceptedRow, type RequestDeps } from '../operations/index.ts';
 import { DrillEntity } from './drill.entity.ts';
 
 /** @throws AppError BACKUP_NOT_FOUND, NOT_FOUND, IN_USE, APPROVAL_REQUIRED */
@@ -11,7 +12,7 @@ export async function requestDrill(
   { backupId, copyId }: StoredPlace,
   actor: Actor,
 ): Promise<string> {
-  const id = await deps.source.transaction(async (manager) => {
+  const insert = async (manager: EntityManager): Promise<AcceptedRow> => {
     // The lock keeps a deletion from slipping in between.
     const backup = await manager.findOne(BackupEntity, {
       where: { id: backupId },
@@ -35,22 +36,7 @@ export async function requestDrill(
     }
     const inserted = await manager.insert(DrillEntity, { backupId, copyId, createdBy: actor.userId });
     const { operationId } = inserted.identifiers[0] as { operationId: string };
-    await recordAudit(manager, actor, {
-      action: 'drill.create',
-      subjectType: 'drill',
-      subjectId: operationId,
-      outcome: 'succeeded',
-      after: { backupId, ...(copyId === null ? {} : { copyId }) },
-    });
-    return operationId;
-  });
-  const ref = { kind: 'drill', id } as const;
-  await enqueueAttempt(deps.queues, { ...ref, attempt: 1, delayMs: 0 }).catch((error: unknown) => {
-    deps.logger.warn(
-      { error, drill: id },
-      'the drill is accepted but not queued yet; the reconciler does it',
-    );
-  });
-  await publishOperationEvent(deps, { ...ref, event: 'created', status: 'pending' });
-  return id;
+    return { id: operationId, details: { backupId, ...(copyId === null ? {} : { copyId }) } };
+  };
+  return await acceptOperation(deps, 'drill', { actor, insert });
 }

@@ -1,15 +1,19 @@
 /** HTTP: drills. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { CopyParams } from '@holdfast/contracts/copies';
-import { DrillAccepted, DrillList, DrillView, ListDrillsQuery } from '@holdfast/contracts/drills';
+import { DrillList, DrillView } from '@holdfast/contracts/drills';
 import { AppError } from '@holdfast/contracts/errors';
-import { OperationProgress } from '@holdfast/contracts/operations';
+import { ListOperationsQuery, OperationAccepted, OperationProgress } from '@holdfast/contracts/operations';
 import { IdParam, OperationIdParam } from '@holdfast/contracts/schema';
 import { actorOf } from '../auth/index.ts';
-import { readCurrentProgress, type RequestDeps, requestCancel } from '../operations/index.ts';
+import {
+  listOperations,
+  presentOperation,
+  readCurrentProgress,
+  type RequestDeps,
+  requestCancel,
+} from '../operations/index.ts';
 import { DrillEntity } from './drill.entity.ts';
-import { presentDrill } from './drill.presenter.ts';
-import { listDrills } from './list-drills.ts';
 import { requestDrill } from './request-drill.ts';
 
 const tags = ['drills'];
@@ -23,7 +27,7 @@ export const drillRoutes: FastifyPluginAsyncTypebox<RequestDeps> = async (app, d
         tags,
         summary: 'Restore a backup into a scratch database and compare it with its manifest',
         params: IdParam,
-        response: { 202: DrillAccepted },
+        response: { 202: OperationAccepted },
       },
     },
     async (request, reply) => {
@@ -45,7 +49,7 @@ export const drillRoutes: FastifyPluginAsyncTypebox<RequestDeps> = async (app, d
         tags,
         summary: 'Restore a copy of a backup into a scratch database and compare it with its manifest',
         params: CopyParams,
-        response: { 202: DrillAccepted },
+        response: { 202: OperationAccepted },
       },
     },
     async (request, reply) => {
@@ -60,11 +64,16 @@ export const drillRoutes: FastifyPluginAsyncTypebox<RequestDeps> = async (app, d
     '/drills',
     {
       config: { permission: 'drills.read' },
-      schema: { tags, summary: 'List drills', querystring: ListDrillsQuery, response: { 200: DrillList } },
+      schema: {
+        tags,
+        summary: 'List drills',
+        querystring: ListOperationsQuery,
+        response: { 200: DrillList },
+      },
     },
     async (request) => {
-      const page = await listDrills(deps.source, request.query);
-      return { ...page, items: page.items.map(presentDrill) };
+      const page = await listOperations(deps.source, DrillEntity, request.query);
+      return { ...page, items: page.items.map(presentOperation) };
     },
   );
 
@@ -80,7 +89,7 @@ export const drillRoutes: FastifyPluginAsyncTypebox<RequestDeps> = async (app, d
       if (row === null) {
         throw new AppError('NOT_FOUND', `There is no drill ${operationId}.`);
       }
-      return presentDrill(row);
+      return presentOperation(row);
     },
   );
 
@@ -102,7 +111,12 @@ export const drillRoutes: FastifyPluginAsyncTypebox<RequestDeps> = async (app, d
     '/drills/:operationId/cancel',
     {
       config: { permission: 'drills.create' },
-      schema: { tags, summary: 'Cancel a drill', params: OperationIdParam, response: { 202: DrillAccepted } },
+      schema: {
+        tags,
+        summary: 'Cancel a drill',
+        params: OperationIdParam,
+        response: { 202: OperationAccepted },
+      },
     },
     async (request, reply) => {
       const { operationId } = request.params;

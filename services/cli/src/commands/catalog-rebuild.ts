@@ -1,5 +1,6 @@
 /** `holdfast catalog rebuild`: the rows of backups recreated from the manifests that lie beside them. */
-import type { RebuildAccepted, RebuildResult, RebuildView } from '@holdfast/contracts/catalog';
+import type { RebuildResult, RebuildView } from '@holdfast/contracts/catalog';
+import type { OperationAccepted } from '@holdfast/contracts/operations';
 import { AppError, type ErrorCode } from '@holdfast/contracts/errors';
 import { apiBase } from '../api-client.ts';
 import { signIn } from '../sign-in.ts';
@@ -14,7 +15,7 @@ export interface CatalogRebuildOptions {
 /** @returns the exit code: 1 also where something that lies in the storage is not in the catalogue afterwards */
 export async function runCatalogRebuild(options: CatalogRebuildOptions): Promise<number> {
   const api = await signIn();
-  const { operationId } = await api.post<RebuildAccepted>(`${apiBase}/catalog/rebuild`, {
+  const { operationId } = await api.post<OperationAccepted>(`${apiBase}/catalog/rebuild`, {
     ...(options.storage === undefined ? {} : { storageTarget: options.storage }),
     acceptUnsigned: options.acceptUnsigned ?? false,
   });

@@ -9,9 +9,8 @@ import {
   CreateCopy,
 } from '@holdfast/contracts/copies';
 import { AppError } from '@holdfast/contracts/errors';
-import { OperationProgress } from '@holdfast/contracts/operations';
+import { OperationAccepted, OperationProgress } from '@holdfast/contracts/operations';
 import { IdParam } from '@holdfast/contracts/schema';
-import { VerificationAccepted } from '@holdfast/contracts/verifications';
 import { type DataSource, Not } from 'typeorm';
 import { actorOf } from '../../auth/index.ts';
 import { type CurrentProgressDeps, readCurrentProgress, requestCancel } from '../../operations/index.ts';
@@ -116,7 +115,7 @@ export const copyRoutes: FastifyPluginAsyncTypebox<RequestCopyDeps & CurrentProg
         tags,
         summary: 'Read a copy to its end and compare everything in it with the manifest',
         params: CopyParams,
-        response: { 202: VerificationAccepted },
+        response: { 202: OperationAccepted },
       },
     },
     async (request, reply) => {

@@ -3,8 +3,10 @@ import type { CopyStatus } from '@holdfast/contracts/copies';
 import type { ProofLevel } from '@holdfast/contracts/proof-levels';
 import { bigint, generated, integer, nullable, text, timestamp, uuid } from '@holdfast/platform/db/columns';
 import { EntitySchema } from 'typeorm';
+import { operationColumns, type OperationRow } from '../../operations/index.ts';
 
-export interface BackupCopyRow {
+/** Its attempts go on from those of the backup, so that no two ever write one partial file. */
+export interface BackupCopyRow extends OperationRow {
   id: string;
   backupId: number;
   storageTarget: string;
@@ -17,17 +19,6 @@ export interface BackupCopyRow {
   provedAt: Date | null;
   damagedAt: Date | null;
   damage: string | null;
-  startedAt: Date | null;
-  completedAt: Date | null;
-  duration: number | null;
-  errorMessage: string | null;
-  errorCode: string | null;
-  errorRemediation: string | null;
-  retryCount: number;
-  /** Goes on from the attempt of the backup, so that no two ever write one partial file. */
-  attempt: number;
-  createdBy: string | null;
-  createdAt: Date;
   deletedAt: Date | null;
 }
 
@@ -45,16 +36,7 @@ export const BackupCopyEntity = new EntitySchema<BackupCopyRow>({
     provedAt: nullable(timestamp('proved_at')),
     damagedAt: nullable(timestamp('damaged_at')),
     damage: nullable(text('damage')),
-    startedAt: nullable(timestamp('started_at')),
-    completedAt: nullable(timestamp('completed_at')),
-    duration: nullable(integer('duration')),
-    errorMessage: nullable(text('error_message')),
-    errorCode: nullable(text('error_code')),
-    errorRemediation: nullable(text('error_remediation')),
-    retryCount: generated(integer('retry_count')),
-    attempt: generated(integer('attempt')),
-    createdBy: nullable(uuid('created_by')),
-    createdAt: generated(timestamp('created_at')),
+    ...operationColumns,
     deletedAt: nullable(timestamp('deleted_at')),
   },
 });

@@ -1,8 +1,8 @@
 /** Command: accept a further copy of a completed backup, or another try of one that failed. It is made from the stored file. */
 import { AppError } from '@holdfast/contracts/errors';
 import type { EntityManager } from 'typeorm';
-import { type Actor, recordAudit } from '../../audit/index.ts';
-import { enqueueAttempt, publishOperationEvent, type RequestDeps } from '../../operations/index.ts';
+import type { Actor } from '../../audit/index.ts';
+import { acceptOperation, type AcceptedRow, type RequestDeps } from '../../operations/index.ts';
 import type { StorageTargets } from '../../storage/index.ts';
 import { BackupEntity, type BackupRow } from '../backup.entity.ts';
 import { checkRequestedTarget } from '../backup-storage.ts';
@@ -24,7 +24,7 @@ interface Accepted {
 
 /** @throws AppError BACKUP_NOT_FOUND, IN_USE, INVALID_CONFIG */
 export async function requestCopy(deps: RequestCopyDeps, request: RequestCopy): Promise<string> {
-  const { id, attempt } = await deps.source.transaction(async (manager) => {
+  const insert = async (manager: EntityManager): Promise<AcceptedRow> => {
     const backup = await lockCompleted(manager, request.backupId);
     const target = await checkRequestedTarget(manager, deps.storage, request.storageTarget);
     if (target === backup.storageTarget) {
@@ -33,22 +33,10 @@ export async function requestCopy(deps: RequestCopyDeps, request: RequestCopy): 
       });
     }
     const accepted =
-      (await retryEnded(manager, backup, target)) ?? (await insert(manager, backup, { target, request }));
-    await recordAudit(manager, request.actor, {
-      action: 'copy.create',
-      subjectType: 'copy',
-      subjectId: accepted.id,
-      outcome: 'succeeded',
-      after: { backupId: backup.id, storageTarget: target },
-    });
-    return accepted;
-  });
-  const ref = { kind: 'copy', id } as const;
-  await enqueueAttempt(deps.queues, { ...ref, attempt: attempt + 1, delayMs: 0 }).catch((error: unknown) => {
-    deps.logger.warn({ error, copy: id }, 'the copy is accepted but not queued yet; the reconciler does it');
-  });
-  await publishOperationEvent(deps, { ...ref, event: 'created', status: 'pending' });
-  return id;
+      (await retryEnded(manager, backup, target)) ?? (await insertNew(manager, backup, { target, request }));
+    return { ...accepted, details: { backupId: backup.id, storageTarget: target } };
+  };
+  return await acceptOperation(deps, 'copy', { actor: request.actor, insert });
 }
 
 /** The lock keeps a deletion, and another request for the same target, from slipping in between. */
@@ -104,7 +92,7 @@ async function retryEnded(
 }
 
 /** Attempts go on from those that wrote there before: none of them ever shares its partial file with another. */
-async function insert(
+async function insertNew(
   manager: EntityManager,
   backup: BackupRow,
   { target, request }: { target: string; request: RequestCopy },

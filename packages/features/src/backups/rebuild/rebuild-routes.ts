@@ -1,13 +1,12 @@
 /** HTTP: rebuilding the catalogue from storage. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { RebuildAccepted, RebuildCatalog, RebuildView } from '@holdfast/contracts/catalog';
+import { RebuildCatalog, RebuildView } from '@holdfast/contracts/catalog';
 import { AppError } from '@holdfast/contracts/errors';
-import { OperationProgress } from '@holdfast/contracts/operations';
+import { OperationAccepted, OperationProgress } from '@holdfast/contracts/operations';
 import { OperationIdParam } from '@holdfast/contracts/schema';
 import { actorOf } from '../../auth/index.ts';
-import { readCurrentProgress, requestCancel } from '../../operations/index.ts';
+import { presentOperation, readCurrentProgress, requestCancel } from '../../operations/index.ts';
 import { RebuildEntity } from './rebuild.entity.ts';
-import { presentRebuild } from './rebuild.presenter.ts';
 import { requestRebuild, type RequestRebuildDeps } from './request-rebuild.ts';
 
 const tags = ['catalog'];
@@ -22,7 +21,7 @@ export const rebuildRoutes: FastifyPluginAsyncTypebox<RequestRebuildDeps> = asyn
         tags,
         summary: 'Recreate the rows of backups from the manifests beside them; no row is ever changed',
         body: RebuildCatalog,
-        response: { 202: RebuildAccepted },
+        response: { 202: OperationAccepted },
       },
     },
     async (request, reply) => {
@@ -49,7 +48,7 @@ export const rebuildRoutes: FastifyPluginAsyncTypebox<RequestRebuildDeps> = asyn
       if (row === null) {
         throw new AppError('NOT_FOUND', `There is no rebuild ${operationId}.`);
       }
-      return presentRebuild(row);
+      return presentOperation(row);
     },
   );
 
@@ -75,7 +74,7 @@ export const rebuildRoutes: FastifyPluginAsyncTypebox<RequestRebuildDeps> = asyn
         tags,
         summary: 'Cancel a rebuild; what it has recreated stays',
         params: OperationIdParam,
-        response: { 202: RebuildAccepted },
+        response: { 202: OperationAccepted },
       },
     },
     async (request, reply) => {

@@ -1,33 +1,16 @@
 /** The row of a rebuild of the catalogue. */
-import type { RebuildResult, RebuildStatus } from '@holdfast/contracts/catalog';
-import {
-  boolean,
-  generated,
-  integer,
-  json,
-  nullable,
-  text,
-  timestamp,
-  uuid,
-} from '@holdfast/platform/db/columns';
+import type { RebuildResult } from '@holdfast/contracts/catalog';
+import type { OperationStatus } from '@holdfast/contracts/operations';
+import { boolean, generated, json, nullable, text, uuid } from '@holdfast/platform/db/columns';
 import { EntitySchema } from 'typeorm';
+import { operationColumns, type OperationRow } from '../../operations/index.ts';
 
-export interface RebuildRow {
+export interface RebuildRow extends OperationRow {
   operationId: string;
   storageTarget: string;
   acceptUnsigned: boolean;
-  status: RebuildStatus;
-  startedAt: Date | null;
-  completedAt: Date | null;
-  duration: number | null;
+  status: OperationStatus;
   result: RebuildResult | null;
-  errorMessage: string | null;
-  errorCode: string | null;
-  errorRemediation: string | null;
-  retryCount: number;
-  attempt: number;
-  createdBy: string | null;
-  createdAt: Date;
 }
 
 export const RebuildEntity = new EntitySchema<RebuildRow>({
@@ -38,16 +21,7 @@ export const RebuildEntity = new EntitySchema<RebuildRow>({
     storageTarget: text('storage_target'),
     acceptUnsigned: boolean('accept_unsigned'),
     status: generated(text('status')),
-    startedAt: nullable(timestamp('started_at')),
-    completedAt: nullable(timestamp('completed_at')),
-    duration: nullable(integer('duration')),
     result: nullable(json('result')),
-    errorMessage: nullable(text('error_message')),
-    errorCode: nullable(text('error_code')),
-    errorRemediation: nullable(text('error_remediation')),
-    retryCount: generated(integer('retry_count')),
-    attempt: generated(integer('attempt')),
-    createdBy: nullable(uuid('created_by')),
-    createdAt: generated(timestamp('created_at')),
+    ...operationColumns,
   },
 });

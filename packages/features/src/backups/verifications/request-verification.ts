@@ -1,7 +1,8 @@
 /** Command: accept a verification of a completed backup, or of a copy of it. */
 import { AppError } from '@holdfast/contracts/errors';
-import { type Actor, recordAudit } from '../../audit/index.ts';
-import { enqueueAttempt, publishOperationEvent, type RequestDeps } from '../../operations/index.ts';
+import type { EntityManager } from 'typeorm';
+import type { Actor } from '../../audit/index.ts';
+import { acceptOperation, type AcceptedRow, type RequestDeps } from '../../operations/index.ts';
 import { BackupEntity } from '../backup.entity.ts';
 import { holdCompletedCopy } from '../copies/find-copy.ts';
 import type { StoredPlace } from '../record-proof.ts';
@@ -13,7 +14,7 @@ export async function requestVerification(
   { backupId, copyId }: StoredPlace,
   actor: Actor,
 ): Promise<string> {
-  const id = await deps.source.transaction(async (manager) => {
+  const insert = async (manager: EntityManager): Promise<AcceptedRow> => {
     // The lock keeps a deletion from slipping in between.
     const backup = await manager.findOne(BackupEntity, {
       where: { id: backupId },
@@ -34,22 +35,7 @@ export async function requestVerification(
     }
     const inserted = await manager.insert(VerificationEntity, { backupId, copyId, createdBy: actor.userId });
     const { operationId } = inserted.identifiers[0] as { operationId: string };
-    await recordAudit(manager, actor, {
-      action: 'verify.create',
-      subjectType: 'verify',
-      subjectId: operationId,
-      outcome: 'succeeded',
-      after: { backupId, ...(copyId === null ? {} : { copyId }) },
-    });
-    return operationId;
-  });
-  const ref = { kind: 'verify', id } as const;
-  await enqueueAttempt(deps.queues, { ...ref, attempt: 1, delayMs: 0 }).catch((error: unknown) => {
-    deps.logger.warn(
-      { error, verification: id },
-      'the verification is accepted but not queued yet; the reconciler does it',
-    );
-  });
-  await publishOperationEvent(deps, { ...ref, event: 'created', status: 'pending' });
-  return id;
+    return { id: operationId, details: { backupId, ...(copyId === null ? {} : { copyId }) } };
+  };
+  return await acceptOperation(deps, 'verify', { actor, insert });
 }

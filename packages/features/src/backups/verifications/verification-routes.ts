@@ -1,21 +1,20 @@
 /** HTTP: verifications of stored backups. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { AppError } from '@holdfast/contracts/errors';
-import { OperationProgress } from '@holdfast/contracts/operations';
+import { ListOperationsQuery, OperationAccepted, OperationProgress } from '@holdfast/contracts/operations';
 import { IdParam, OperationIdParam } from '@holdfast/contracts/schema';
-import {
-  ListVerificationsQuery,
-  VerificationAccepted,
-  VerificationList,
-  VerificationView,
-} from '@holdfast/contracts/verifications';
+import { VerificationList, VerificationView } from '@holdfast/contracts/verifications';
 import { actorOf } from '../../auth/index.ts';
-import { readCurrentProgress, type RequestDeps, requestCancel } from '../../operations/index.ts';
+import {
+  listOperations,
+  presentOperation,
+  readCurrentProgress,
+  type RequestDeps,
+  requestCancel,
+} from '../../operations/index.ts';
 import { parseBackupId } from '../parse-backup-id.ts';
-import { listVerifications } from './list-verifications.ts';
 import { requestVerification } from './request-verification.ts';
 import { VerificationEntity } from './verification.entity.ts';
-import { presentVerification } from './verification.presenter.ts';
 
 const tags = ['verifications'];
 
@@ -28,7 +27,7 @@ export const verificationRoutes: FastifyPluginAsyncTypebox<RequestDeps> = async 
         tags,
         summary: 'Read a stored backup to its end and compare everything in it with its manifest',
         params: IdParam,
-        response: { 202: VerificationAccepted },
+        response: { 202: OperationAccepted },
       },
     },
     async (request, reply) => {
@@ -52,13 +51,13 @@ export const verificationRoutes: FastifyPluginAsyncTypebox<RequestDeps> = async 
       schema: {
         tags,
         summary: 'List verifications',
-        querystring: ListVerificationsQuery,
+        querystring: ListOperationsQuery,
         response: { 200: VerificationList },
       },
     },
     async (request) => {
-      const page = await listVerifications(deps.source, request.query);
-      return { ...page, items: page.items.map(presentVerification) };
+      const page = await listOperations(deps.source, VerificationEntity, request.query);
+      return { ...page, items: page.items.map(presentOperation) };
     },
   );
 
@@ -79,7 +78,7 @@ export const verificationRoutes: FastifyPluginAsyncTypebox<RequestDeps> = async 
       if (row === null) {
         throw new AppError('NOT_FOUND', `There is no verification ${operationId}.`);
       }
-      return presentVerification(row);
+      return presentOperation(row);
     },
   );
 
@@ -105,7 +104,7 @@ export const verificationRoutes: FastifyPluginAsyncTypebox<RequestDeps> = async 
         tags,
         summary: 'Cancel a verification',
         params: OperationIdParam,
-        response: { 202: VerificationAccepted },
+        response: { 202: OperationAccepted },
       },
     },
     async (request, reply) => {
