@@ -11,7 +11,7 @@ import type { TestProcess } from '@holdfast/testkit/test-process';
 import { TestStack } from '@holdfast/testkit/test-stack';
 import { until } from '@holdfast/testkit/until';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 const statement = `ALTER TABLE posts ADD COLUMN added_behind_a_dump integer`;
 
@@ -138,6 +138,31 @@ describe('tables that are made and dropped all the time', () => {
       expect(await stack.drill(client, backup.id)).toMatchObject({ result: { isEqual: true } });
     }
     await stopChurn();
+    await stack.destroy();
+  });
+
+  it.each([
+    ['made anew', 'DROP TABLE kept; CREATE TABLE kept AS SELECT generate_series(1, 500) AS id;'],
+    ['truncated and filled', 'TRUNCATE kept; INSERT INTO kept SELECT generate_series(1, 500);'],
+  ])('are dumped again where one was %s between the snapshot and its lock', async (_what, replace) => {
+    const stack = await TestStack.create({ target: 'template0', settings: { max_retries: 20 } });
+    const url = stack.target?.url as string;
+    const { client } = await stack.startApi();
+    await queryOnce(url, 'CREATE TABLE kept AS SELECT generate_series(1, 500) AS id');
+    const backupId = await client.createBackup({ compressionType: 'zstd' });
+    // Holds the table until the worker, which has its snapshot by then, waits for it.
+    const replaced = queryOnce(
+      url,
+      `DO $$ BEGIN ${replace} LOOP
+         EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE NOT granted); PERFORM pg_sleep(0.05);
+       END LOOP; END $$`,
+    );
+    const worker = await stack.startWorker();
+    await replaced;
+    expect(await stack.untilEnded(client, backupId)).toMatchObject({ status: 'completed', attempt: 2 });
+    expect(worker.lines.some((line) => /kept.* is in it without a row/.test(line))).toBe(true);
+    const { tables } = await client.get<{ tables: { rows: number }[] }>(`/backups/${backupId}/manifest`);
+    expect(tables).toMatchObject([{ rows: 500 }]);
     await stack.destroy();
   });
 

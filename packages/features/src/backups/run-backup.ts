@@ -29,6 +29,7 @@ import { checkSpace } from './check-space.ts';
 import { CopyLegs } from './copies/copy-legs.ts';
 import { signManifest } from './manifest-file.ts';
 import { noteWarnings } from './note-warnings.ts';
+import { refuseReplaced } from './refuse-replaced.ts';
 import { projectSize } from './project-size.ts';
 import { readHistory } from './read-history.ts';
 import { proveReadable } from './prove-readable.ts';
@@ -209,6 +210,7 @@ async function dump(
       estimatedBytes: Math.max(1, rawBytes.value),
       releaseSnapshot: () => snapshot.release(),
     });
+    await withDatabase(address, connect, (session) => refuseReplaced(session, resolved, written));
     await copies.takeOutcomes(written);
     return {
       written,

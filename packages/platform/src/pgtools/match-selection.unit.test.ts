@@ -7,6 +7,7 @@ import type { CatalogueTable, SelectionCatalogue } from './selection-catalogue.t
 let lastOid = 0;
 const table = (schema: string, name: string, parents: CatalogueTable[] = []): CatalogueTable => ({
   oid: (lastOid += 1),
+  fileNode: lastOid,
   schema,
   name,
   kind: 'r',

@@ -4,6 +4,8 @@ import type { QualifiedName } from './pg-dump.ts';
 
 export interface CatalogueTable extends QualifiedName {
   readonly oid: number;
+  /** pg_class.relfilenode: another one after TRUNCATE, or a definition that rewrites; 0 where it has no file of its own. */
+  readonly fileNode: number;
   /** pg_class.relkind: r table, p partitioned, m materialized view, v view, f foreign, S sequence. */
   readonly kind: string;
   /** Heap, TOAST and free space of what a dump reads rows from; 0 for everything else. */
@@ -20,6 +22,7 @@ export interface SelectionCatalogue {
 
 interface TableRow {
   oid: number;
+  fileNode: number;
   schema: string;
   name: string;
   kind: string;
@@ -34,9 +37,9 @@ export async function readSelectionCatalogue(session: DatabaseSession): Promise<
   const schemas = await session.query<{ name: string }>(
     `SELECT nspname AS name FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' ORDER BY 1`,
   );
-  // oid as a number: the driver gives it as one, and 32 bits fit.
+  // oids as numbers: the driver gives them as such, and 32 bits fit.
   const rows = await session.query<TableRow>(
-    `SELECT c.oid, nspname AS schema, relname AS name, relkind::text AS kind,
+    `SELECT c.oid, relfilenode AS "fileNode", nspname AS schema, relname AS name, relkind::text AS kind,
        CASE WHEN relkind IN ('r', 'm') THEN pg_table_size(c.oid) ELSE 0 END::text AS size,
        ARRAY(SELECT inhparent FROM pg_inherits WHERE inhrelid = c.oid) AS parents
      FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
