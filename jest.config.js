@@ -32,6 +32,12 @@ export default {
         '<rootDir>/tests/integration/**/*.test.ts',
       ],
     },
-    { ...shared, ...withServices, displayName: 'fault', testMatch: ['<rootDir>/tests/faults/**/*.test.ts'] },
+    {
+      ...shared,
+      ...withServices,
+      displayName: 'fault',
+      setupFiles: ['<rootDir>/packages/testkit/src/jest/short-leases.ts'],
+      testMatch: ['<rootDir>/tests/faults/**/*.test.ts'],
+    },
   ],
 };

@@ -74,7 +74,7 @@ export class TestStack {
         HOLDFAST_SECRET_KEY: randomBytes(32).toString('hex'),
         HOLDFAST_ADMIN_PASSWORD: 'correct horse battery',
         HOLDFAST_PORT: '0',
-        HOLDFAST_LEASE_SECONDS: '2',
+        HOLDFAST_LEASE_SECONDS: process.env['HOLDFAST_TEST_LEASE_SECONDS'] ?? '8',
         HOLDFAST_RECONCILE_SECONDS: '0.25',
         HOLDFAST_SHUTDOWN_GRACE_SECONDS: '1',
         ...options.env,
