@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import type { BackupView, CreateBackup } from '@holdfast/contracts/backups';
 import type { BackupCopyView } from '@holdfast/contracts/copies';
 import { runCommand } from '@holdfast/platform/process/run-command';
+import { itAsRoot } from '@holdfast/testkit/as-root';
 import { HttpProxy } from '@holdfast/testkit/http-proxy';
 import { s3Credentials, TestS3Server } from '@holdfast/testkit/s3-server';
 import type { TestClient } from '@holdfast/testkit/test-client';
@@ -14,7 +15,6 @@ import { until } from '@holdfast/testkit/until';
 
 jest.setTimeout(120_000);
 
-const isRoot = process.getuid?.() === 0;
 const filesOf = ({ filePath }: BackupView): string[] => [filePath, `${filePath}.manifest.json`];
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -55,51 +55,53 @@ describe('a copy', () => {
     }
   }
 
-  (isRoot ? it : it.skip).each(places)(
-    'that finds its folder full %s fails the backup where all are wanted, and nothing is left anywhere',
-    async (_when, below, says) => {
-      await withFullFolder(below, async () => {
-        await stack.startWorker();
-        const backup = await stack.backUp(client, { compressionType: 'none' });
-        expect(backup).toMatchObject({ status: 'failed', errorCode: 'INSUFFICIENT_SPACE', retryCount: 0 });
-        expect(backup.errorMessage).toContain(bad);
-        expect(backup.errorMessage).toContain(says);
-        expect([await stack.storedFiles(), await filesIn(good), await filesIn(bad)]).toEqual([[], [], []]);
-        expect(await copiesOf(client, backup)).toEqual([]);
-      });
-    },
-  );
+  for (const [when, below, says] of places) {
+    itAsRoot(
+      `that finds its folder full ${when} fails the backup where all are wanted, and nothing is left anywhere`,
+      async () => {
+        await withFullFolder(below, async () => {
+          await stack.startWorker();
+          const backup = await stack.backUp(client, { compressionType: 'none' });
+          expect(backup).toMatchObject({ status: 'failed', errorCode: 'INSUFFICIENT_SPACE', retryCount: 0 });
+          expect(backup.errorMessage).toContain(bad);
+          expect(backup.errorMessage).toContain(says);
+          expect([await stack.storedFiles(), await filesIn(good), await filesIn(bad)]).toEqual([[], [], []]);
+          expect(await copiesOf(client, backup)).toEqual([]);
+        });
+      },
+    );
 
-  (isRoot ? it : it.skip).each(places)(
-    'that finds its folder full %s is made up for once there is room, where another is enough',
-    async (_when, below, says) => {
-      await withFullFolder(below, async (mounted) => {
-        const worker = await stack.startWorker();
-        const policy: Partial<CreateBackup> = { copyPolicy: 'at_least', minCopies: 1 };
-        const backup = await stack.backUp(client, { compressionType: 'none', ...policy });
-        expect(backup).toMatchObject({ status: 'completed', errorCode: null });
-        const lost = await worker.find((line) => line.msg === 'a copy was lost; it is made up for later');
-        expect(lost).toMatchObject({ code: 'INSUFFICIENT_SPACE', error: expect.stringContaining(says) });
-        expect(await stack.storedFiles()).toEqual(filesOf(backup));
-        expect(await filesIn(good)).toEqual(filesOf(backup));
-        // It goes on trying for longer than operations may otherwise.
-        await stack.metadata.query('UPDATE backup_settings SET max_retries = 0');
-        const owed = await until(async () =>
-          (await copiesOf(client, backup)).find((copy) => copy.status === 'pending' && copy.retryCount > 0),
-        );
-        expect(owed).toMatchObject({ errorCode: 'INSUFFICIENT_SPACE', proofLevel: null });
-        await runCommand('mount', ['-o', 'remount,size=64m', mounted]);
-        await stack.untilStatus('backup_copies', owed.id, ['completed']);
-        await until(async () => (await filesIn(bad)).length === 2);
-        expect(await filesIn(bad)).toEqual(filesOf(backup));
-        expect(sha256(await readFile(path.join(bad, backup.filePath)))).toBe(backup.checksumSha256);
-        expect((await copiesOf(client, backup)).map(({ status }) => status)).toEqual([
-          'completed',
-          'completed',
-        ]);
-      });
-    },
-  );
+    itAsRoot(
+      `that finds its folder full ${when} is made up for once there is room, where another is enough`,
+      async () => {
+        await withFullFolder(below, async (mounted) => {
+          const worker = await stack.startWorker();
+          const policy: Partial<CreateBackup> = { copyPolicy: 'at_least', minCopies: 1 };
+          const backup = await stack.backUp(client, { compressionType: 'none', ...policy });
+          expect(backup).toMatchObject({ status: 'completed', errorCode: null });
+          const lost = await worker.find((line) => line.msg === 'a copy was lost; it is made up for later');
+          expect(lost).toMatchObject({ code: 'INSUFFICIENT_SPACE', error: expect.stringContaining(says) });
+          expect(await stack.storedFiles()).toEqual(filesOf(backup));
+          expect(await filesIn(good)).toEqual(filesOf(backup));
+          // It goes on trying for longer than operations may otherwise.
+          await stack.metadata.query('UPDATE backup_settings SET max_retries = 0');
+          const owed = await until(async () =>
+            (await copiesOf(client, backup)).find((copy) => copy.status === 'pending' && copy.retryCount > 0),
+          );
+          expect(owed).toMatchObject({ errorCode: 'INSUFFICIENT_SPACE', proofLevel: null });
+          await runCommand('mount', ['-o', 'remount,size=64m', mounted]);
+          await stack.untilStatus('backup_copies', owed.id, ['completed']);
+          await until(async () => (await filesIn(bad)).length === 2);
+          expect(await filesIn(bad)).toEqual(filesOf(backup));
+          expect(sha256(await readFile(path.join(bad, backup.filePath)))).toBe(backup.checksumSha256);
+          expect((await copiesOf(client, backup)).map(({ status }) => status)).toEqual([
+            'completed',
+            'completed',
+          ]);
+        });
+      },
+    );
+  }
 
   it.each(['copy-written', 'copy-published'])(
     'whose worker is killed at "%s" is completed by another, with one result',

@@ -3,6 +3,7 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { runCommand } from '@holdfast/platform/process/run-command';
+import { describeAsRoot } from '@holdfast/testkit/as-root';
 import { fakeClientDir } from '@holdfast/testkit/fake-tools';
 import type { TestClient } from '@holdfast/testkit/test-client';
 import { TestStack } from '@holdfast/testkit/test-stack';
@@ -103,10 +104,7 @@ describe('a directory backup', () => {
   });
 });
 
-const isRoot = process.getuid?.() === 0;
-const title = isRoot ? 'a small scratch disk' : 'a small scratch disk (needs root, to mount a small tmpfs)';
-
-(isRoot ? describe : describe.skip)(title, () => {
+describeAsRoot('a small scratch disk', () => {
   it.each([
     ['too small for the estimate is found before a byte is written', 'size=40m', /about \d+ are needed/],
     [

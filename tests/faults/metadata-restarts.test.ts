@@ -1,13 +1,12 @@
 /** The metadata database crashes and comes back while a backup runs: requests say so, the backup goes on and records itself. */
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { OperationProgress } from '@holdfast/contracts/operations';
-import { PrivatePostgres } from '@holdfast/platform/instances/private-postgres';
-import { findPrograms } from '@holdfast/platform/instances/programs';
-import { findServiceAccount, reachableFolder } from '@holdfast/platform/instances/service-account';
+import type { PrivatePostgres } from '@holdfast/platform/instances/private-postgres';
 import { fakeClientDir } from '@holdfast/testkit/fake-tools';
 import { makeMetadataTemplate } from '@holdfast/testkit/metadata-template';
+import { type OwnPostgres, startOwnPostgres } from '@holdfast/testkit/own-postgres';
 import { TestStack } from '@holdfast/testkit/test-stack';
 import { until } from '@holdfast/testkit/until';
 
@@ -15,23 +14,15 @@ jest.setTimeout(120_000);
 
 describe('a metadata database that crashes', () => {
   let postgres: PrivatePostgres;
-  let folder: string;
+  let own: OwnPostgres;
 
   beforeAll(async () => {
-    folder = await mkdtemp(path.join(process.env['HOLDFAST_TEST_FOLDER'] as string, 'metadata-'));
-    await chmod(folder, 0o755);
-    const account = await findServiceAccount();
-    postgres = new PrivatePostgres({
-      folder: await reachableFolder(path.join(folder, 'data'), account),
-      binDir: (await findPrograms())?.postgresBinDir as string,
-      account,
-    });
-    await postgres.start();
+    own = await startOwnPostgres();
+    postgres = own.server;
     await makeMetadataTemplate(postgres);
   });
   afterAll(async () => {
-    await postgres.stop('immediate');
-    await rm(folder, { recursive: true, force: true });
+    await own.destroy();
   });
 
   it('in the middle of a dump: 503 with Retry-After until it is back; the attempt completes and records itself', async () => {

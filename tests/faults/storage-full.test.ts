@@ -2,9 +2,10 @@
 import { mkdir, statfs, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
 import type { BackupView } from '@holdfast/contracts/backups';
 import { runCommand } from '@holdfast/platform/process/run-command';
+import { describeAsRoot } from '@holdfast/testkit/as-root';
 import { fakeClientDir } from '@holdfast/testkit/fake-tools';
 import type { TestClient } from '@holdfast/testkit/test-client';
 import { TestStack } from '@holdfast/testkit/test-stack';
@@ -12,10 +13,7 @@ import { until } from '@holdfast/testkit/until';
 
 jest.setTimeout(120_000);
 
-const isRoot = process.getuid?.() === 0;
-const title = isRoot ? 'a file system' : 'a file system (needs root, to mount a small tmpfs)';
-
-(isRoot ? describe : describe.skip)(title, () => {
+describeAsRoot('a file system', () => {
   let stack: TestStack;
   let client: TestClient;
   let small: BackupView;

@@ -1,14 +1,11 @@
 /** The target server goes down in the middle of a dump: transient, so tried again; nothing of the first attempt stays. */
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { OperationProgress } from '@holdfast/contracts/operations';
 import { loadDemoForum } from '@holdfast/demo';
-import { PrivatePostgres } from '@holdfast/platform/instances/private-postgres';
-import { findPrograms } from '@holdfast/platform/instances/programs';
-import { findServiceAccount, reachableFolder } from '@holdfast/platform/instances/service-account';
+import type { PrivatePostgres } from '@holdfast/platform/instances/private-postgres';
 import { fakeClientDir } from '@holdfast/testkit/fake-tools';
 import { Client } from 'pg';
+import { type OwnPostgres, startOwnPostgres } from '@holdfast/testkit/own-postgres';
 import { TestStack } from '@holdfast/testkit/test-stack';
 import { until } from '@holdfast/testkit/until';
 
@@ -16,24 +13,16 @@ jest.setTimeout(60_000);
 
 describe('a target server', () => {
   let postgres: PrivatePostgres;
-  let folder: string;
+  let own: OwnPostgres;
 
   beforeAll(async () => {
-    folder = await mkdtemp(path.join(process.env['HOLDFAST_TEST_FOLDER'] as string, 'target-'));
-    await chmod(folder, 0o755);
-    const account = await findServiceAccount();
-    postgres = new PrivatePostgres({
-      folder: await reachableFolder(path.join(folder, 'data'), account),
-      binDir: (await findPrograms())?.postgresBinDir as string,
-      account,
-    });
-    await postgres.start();
+    own = await startOwnPostgres();
+    postgres = own.server;
     await postgres.createDatabase('forum');
     await loadDemoForum({ connectionString: postgres.url('forum'), targetBytes: 15_000_000 });
   });
   afterAll(async () => {
-    await postgres.stop('immediate');
-    await rm(folder, { recursive: true, force: true });
+    await own.destroy();
   });
 
   it('that crashes mid-dump and comes back: the backup is retried and completes', async () => {

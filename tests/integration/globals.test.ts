@@ -1,16 +1,16 @@
 /** Roles and tablespaces beside a backup: whole, without password hashes unless asked for, restorable by psql, deleted with it. */
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { BackupView, CreateBackup } from '@holdfast/contracts/backups';
 import type { Manifest } from '@holdfast/contracts/manifest';
-import { PrivatePostgres } from '@holdfast/platform/instances/private-postgres';
+import type { PrivatePostgres } from '@holdfast/platform/instances/private-postgres';
 import { findPrograms } from '@holdfast/platform/instances/programs';
-import { findServiceAccount, reachableFolder } from '@holdfast/platform/instances/service-account';
 import { runCommand } from '@holdfast/platform/process/run-command';
 import { queryOnce } from '@holdfast/testkit/databases';
 import { fakeClientDir } from '@holdfast/testkit/fake-tools';
+import { type OwnPostgres, startOwnPostgres } from '@holdfast/testkit/own-postgres';
 import type { TestClient } from '@holdfast/testkit/test-client';
 import { TestStack } from '@holdfast/testkit/test-stack';
 
@@ -21,28 +21,20 @@ const database = `app = 'odd' \\ name`;
 describe('a backup with globals', () => {
   let folder: string;
   let binDir: string;
-  const servers: PrivatePostgres[] = [];
+  const servers: OwnPostgres[] = [];
   let stack: TestStack;
   let client: TestClient;
 
-  async function startServer(name: string): Promise<PrivatePostgres> {
-    const account = await findServiceAccount();
-    const server = new PrivatePostgres({
-      folder: await reachableFolder(path.join(folder, name), account),
-      binDir,
-      account,
-      settings: { fsync: 'off' },
-    });
-    servers.push(server);
-    await server.start();
-    return server;
+  async function startServer(): Promise<PrivatePostgres> {
+    const own = await startOwnPostgres({ fsync: 'off' });
+    servers.push(own);
+    return own.server;
   }
 
   beforeAll(async () => {
     folder = await mkdtemp(path.join(process.env['HOLDFAST_TEST_FOLDER'] as string, 'globals-'));
-    await chmod(folder, 0o755);
     binDir = (await findPrograms())?.postgresBinDir as string;
-    const source = await startServer('source');
+    const source = await startServer();
     await source.createDatabase(database);
     await queryOnce(
       source.url('postgres'),
@@ -51,12 +43,12 @@ describe('a backup with globals', () => {
     );
   });
   afterAll(async () => {
-    await Promise.all(servers.map((server) => server.stop('immediate')));
+    await Promise.all(servers.map(({ destroy }) => destroy()));
     await rm(folder, { recursive: true, force: true });
   });
 
   async function startStack(user?: string, workerEnv: Record<string, string> = {}): Promise<void> {
-    const url = new URL((servers[0] as PrivatePostgres).url(database));
+    const url = new URL((servers[0] as OwnPostgres).server.url(database));
     if (user !== undefined) {
       url.username = encodeURIComponent(user);
       url.password = encodeURIComponent('a secret of the app');
@@ -95,7 +87,7 @@ describe('a backup with globals', () => {
       expect(await stack.drill(client, backup.id)).toMatchObject({ result: { isEqual: true } });
 
       if (compressionType === 'zstd') {
-        const other = await startServer('other');
+        const other = await startServer();
         const plain = path.join(stack.folder, 'globals.sql');
         // The role that restores is there already; everything else is new.
         await writeFile(plain, script.replace(/^CREATE ROLE holdfast;$/m, ''));

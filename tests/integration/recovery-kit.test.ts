@@ -1,16 +1,16 @@
 /** The recovery kit followed to the letter on an empty server, without Holdfast: the database comes back equal, owners included. */
-import { chmod, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { BackupView, CreateBackup } from '@holdfast/contracts/backups';
 import type { SignedManifest } from '@holdfast/contracts/manifest';
-import { PrivatePostgres } from '@holdfast/platform/instances/private-postgres';
+import type { PrivatePostgres } from '@holdfast/platform/instances/private-postgres';
 import { findPrograms } from '@holdfast/platform/instances/programs';
-import { findServiceAccount, reachableFolder } from '@holdfast/platform/instances/service-account';
 import { runCommand } from '@holdfast/platform/process/run-command';
 import { type AgeKey, createAgeKey } from '@holdfast/testkit/age-keys';
 import { dataOf, schemaOf } from '@holdfast/testkit/compare-databases';
 import { queryOnce } from '@holdfast/testkit/databases';
+import { type OwnPostgres, startOwnPostgres } from '@holdfast/testkit/own-postgres';
 import { TestClient } from '@holdfast/testkit/test-client';
 import { TestStack } from '@holdfast/testkit/test-stack';
 
@@ -23,30 +23,18 @@ const database = `shop's "db" \\ one`;
 describe('a recovery kit', () => {
   let folder: string;
   let binDir: string;
+  let own: OwnPostgres[];
   let source: PrivatePostgres;
   let empty: PrivatePostgres;
   let stack: TestStack;
   let client: TestClient;
   let key: AgeKey;
 
-  async function startServer(name: string): Promise<PrivatePostgres> {
-    const account = await findServiceAccount();
-    const server = new PrivatePostgres({
-      folder: await reachableFolder(path.join(folder, name), account),
-      binDir,
-      account,
-      settings: { fsync: 'off' },
-    });
-    await server.start();
-    return server;
-  }
-
   beforeAll(async () => {
     folder = await mkdtemp(path.join(process.env['HOLDFAST_TEST_FOLDER'] as string, 'kit-'));
-    await chmod(folder, 0o755);
     binDir = (await findPrograms())?.postgresBinDir as string;
-    source = await startServer('source');
-    empty = await startServer('empty');
+    own = await Promise.all([startOwnPostgres({ fsync: 'off' }), startOwnPostgres({ fsync: 'off' })]);
+    [source, empty] = own.map(({ server }) => server) as [PrivatePostgres, PrivatePostgres];
     await source.createDatabase(database);
     await queryOnce(
       source.url(database),
@@ -67,7 +55,7 @@ describe('a recovery kit', () => {
   });
   afterAll(async () => {
     await stack.destroy();
-    await Promise.all([source, empty].map((server) => server.stop('immediate')));
+    await Promise.all(own.map(({ destroy }) => destroy()));
     await rm(folder, { recursive: true, force: true });
   });
 

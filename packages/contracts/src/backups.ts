@@ -2,20 +2,13 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { Anomaly } from './anomalies.ts';
 import { BackupCopyView, CopyTargets, copyPolicyFields } from './copies.ts';
+import { operationFields, storedStatuses } from './operations.ts';
 import { proofLevels } from './proof-levels.ts';
 import { Count, NullOr, Nullable, OneOf, Pagination, pageQuery, Timestamp } from './schema.ts';
 
 export const backupTypes = ['full', 'schema', 'selective'] as const;
 export const backupSources = ['manual', 'scheduled', 'pre_restore', 'imported'] as const;
-export const backupStatuses = [
-  'pending',
-  'running',
-  'completed',
-  'failed',
-  'cancelled',
-  'deleting',
-  'deleted',
-] as const;
+export const backupStatuses = storedStatuses;
 export const backupFormats = ['custom', 'plain', 'tar', 'directory'] as const;
 export const compressionTypes = ['gzip', 'none', 'zstd'] as const;
 
@@ -197,18 +190,9 @@ export const BackupView = Type.Object(
     includeGlobals: Type.Boolean(),
     includeRolePasswords: Type.Boolean(),
     status: OneOf(backupStatuses),
-    startedAt: Nullable(Timestamp),
-    completedAt: Nullable(Timestamp),
-    duration: Nullable(Type.Integer({ description: 'Seconds' })),
-    errorMessage: Nullable(Type.String()),
-    errorCode: Nullable(Type.String()),
-    errorRemediation: Nullable(Type.String()),
-    retryCount: Type.Integer(),
-    attempt: Type.Integer(),
+    ...operationFields,
     scheduleId: Nullable(Type.Integer()),
     scheduledFor: Nullable(Timestamp),
-    createdBy: Nullable(Type.String()),
-    createdAt: Timestamp,
     expiresAt: Nullable(Timestamp),
     isProtected: Type.Boolean(),
     tags: Type.Array(Type.String()),

@@ -1,18 +1,10 @@
 /** Copies of backups over HTTP: the same stored bytes on further storage targets. */
 import { type Static, Type } from '@sinclair/typebox';
-import { operationFields } from './operations.ts';
+import { operationFields, storedStatuses } from './operations.ts';
 import { proofLevels } from './proof-levels.ts';
 import { Count, Nullable, OneOf, StorageLocation, Timestamp } from './schema.ts';
 
-export const copyStatuses = [
-  'pending',
-  'running',
-  'completed',
-  'failed',
-  'cancelled',
-  'deleting',
-  'deleted',
-] as const;
+export const copyStatuses = storedStatuses;
 export type CopyStatus = (typeof copyStatuses)[number];
 
 /** `all`: every copy; `at_least`: as many as `minCopies`. The others are made up for from the stored backup. */

@@ -15,6 +15,9 @@ export interface OperationRef {
 export const operationStatuses = ['pending', 'running', 'completed', 'failed', 'cancelled'] as const;
 export type OperationStatus = (typeof operationStatuses)[number];
 
+/** Of what lies in storage afterwards: backups and copies. */
+export const storedStatuses = [...operationStatuses, 'deleting', 'deleted'] as const;
+
 /** What every operation's row tells of its course. */
 export const operationFields = {
   attempt: Type.Integer(),

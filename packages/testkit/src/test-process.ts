@@ -1,6 +1,7 @@
 /** A real process of ours under test: its log lines, its named steps, and signals. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
+import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { serviceFlags } from '@holdfast/platform/process/service-flags';
@@ -35,7 +36,11 @@ export class TestProcess {
         file,
       ],
       {
-        env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin', ...env },
+        env: {
+          PATH: process.env['PATH'] ?? '/usr/bin:/bin',
+          NODE_COMPILE_CACHE: path.join(process.env['HOLDFAST_TEST_FOLDER'] as string, 'compiled'),
+          ...env,
+        },
         stdio: ['ignore', 'pipe', 'pipe'],
       },
     );

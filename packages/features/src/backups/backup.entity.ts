@@ -24,8 +24,9 @@ import {
   uuid,
 } from '@holdfast/platform/db/columns';
 import { EntitySchema } from 'typeorm';
+import { operationColumns, type OperationRow } from '../operations/index.ts';
 
-export interface BackupRow {
+export interface BackupRow extends OperationRow {
   id: number;
   filename: string;
   displayName: string;
@@ -53,15 +54,6 @@ export interface BackupRow {
   includeGlobals: boolean;
   includeRolePasswords: boolean;
   status: BackupStatus;
-  startedAt: Date | null;
-  completedAt: Date | null;
-  duration: number | null;
-  errorMessage: string | null;
-  errorCode: string | null;
-  errorRemediation: string | null;
-  retryCount: number;
-  createdBy: string | null;
-  createdAt: Date;
   expiresAt: Date | null;
   isProtected: boolean;
   tags: string[];
@@ -69,7 +61,6 @@ export interface BackupRow {
   databaseId: number;
   scheduleId: number | null;
   scheduledFor: Date | null;
-  attempt: number;
   encryption: BackupEncryption | null;
   /** URL of where the bytes lie; null until an attempt has chosen. */
   storageTarget: string | null;
@@ -145,15 +136,7 @@ export const BackupEntity = new EntitySchema<BackupRow>({
     includeGlobals: generated(boolean('include_globals')),
     includeRolePasswords: generated(boolean('include_role_passwords')),
     status: generated(text('status')),
-    startedAt: nullable(timestamp('started_at')),
-    completedAt: nullable(timestamp('completed_at')),
-    duration: nullable(integer('duration')),
-    errorMessage: nullable(text('error_message')),
-    errorCode: nullable(text('error_code')),
-    errorRemediation: nullable(text('error_remediation')),
-    retryCount: generated(integer('retry_count')),
-    createdBy: nullable(uuid('created_by')),
-    createdAt: generated(timestamp('created_at')),
+    ...operationColumns,
     expiresAt: nullable(timestamp('expires_at')),
     isProtected: boolean('is_protected'),
     tags: json('tags'),
@@ -161,7 +144,6 @@ export const BackupEntity = new EntitySchema<BackupRow>({
     databaseId: integer('database_id'),
     scheduleId: nullable(integer('schedule_id')),
     scheduledFor: nullable(timestamp('scheduled_for')),
-    attempt: generated(integer('attempt')),
     encryption: nullable(json('encryption')),
     storageTarget: nullable(text('storage_target')),
     copies: nullable(json('copy_targets')),

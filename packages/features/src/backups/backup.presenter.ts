@@ -1,14 +1,12 @@
 /** A row as the API answers it. */
 import type { BackupView } from '@holdfast/contracts/backups';
+import { presentOperation } from '../operations/index.ts';
 import type { BackupRow } from './backup.entity.ts';
 
 const iso = (date: Date | null): string | null => date?.toISOString() ?? null;
 
 export function presentBackup(row: BackupRow): BackupView {
   const {
-    startedAt,
-    completedAt,
-    createdAt,
     expiresAt,
     scheduledFor,
     provedAt,
@@ -21,10 +19,7 @@ export function presentBackup(row: BackupRow): BackupView {
     ...same
   } = row;
   return {
-    ...same,
-    startedAt: iso(startedAt),
-    completedAt: iso(completedAt),
-    createdAt: createdAt.toISOString(),
+    ...presentOperation(same),
     expiresAt: iso(expiresAt),
     scheduledFor: iso(scheduledFor),
     provedAt: iso(provedAt),

@@ -1,16 +1,12 @@
 /** A row as the API answers it. */
 import type { BackupCopyView } from '@holdfast/contracts/copies';
+import { presentOperation } from '../../operations/index.ts';
 import type { BackupCopyRow } from './copy.entity.ts';
-
-const iso = (date: Date | null): string | null => date?.toISOString() ?? null;
 
 export function presentCopy({ deletedAt: _deletedAt, ...row }: BackupCopyRow): BackupCopyView {
   return {
-    ...row,
-    provedAt: iso(row.provedAt),
-    damagedAt: iso(row.damagedAt),
-    startedAt: iso(row.startedAt),
-    completedAt: iso(row.completedAt),
-    createdAt: row.createdAt.toISOString(),
+    ...presentOperation(row),
+    provedAt: row.provedAt?.toISOString() ?? null,
+    damagedAt: row.damagedAt?.toISOString() ?? null,
   };
 }

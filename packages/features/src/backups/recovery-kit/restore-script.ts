@@ -141,6 +141,5 @@ export function shellQuote(text: string): string {
 
 /** For texts that people read, and inside quotes of the shell. */
 export function plainText(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for
-  return text.replaceAll(/[\u0000-\u001f\u007f']/g, '?');
+  return text.replaceAll(/[\p{Cc}']/gu, '?');
 }

@@ -8,10 +8,8 @@ import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { runCommand } from '@holdfast/platform/process/run-command';
+import { itAsRoot } from '@holdfast/testkit/as-root';
 import { LocalStorage } from './local.ts';
-
-const isRoot = process.getuid?.() === 0;
-const asRoot = isRoot ? it : it.skip;
 
 describe('LocalStorage', () => {
   let folder: string;
@@ -49,7 +47,7 @@ describe('LocalStorage', () => {
     mounted.push(point);
   };
 
-  asRoot('says PERMISSION_DENIED on a file system that is mounted for reading only', async () => {
+  itAsRoot('says PERMISSION_DENIED on a file system that is mounted for reading only', async () => {
     await mkdir(root);
     await mount(['-t', 'tmpfs', '-o', 'ro,size=1m', 'tmpfs'], root);
     await expect(driver.createPartial({ path: 'manual/a', attempt: 1 })).rejects.toMatchObject({
@@ -59,7 +57,7 @@ describe('LocalStorage', () => {
     });
   });
 
-  asRoot('says PERMISSION_DENIED in a folder that its user may not write', async () => {
+  itAsRoot('says PERMISSION_DENIED in a folder that its user may not write', async () => {
     await mkdir(root, { mode: 0o755 });
     await chmod(folder, 0o755);
     // Root may write anywhere, so the driver is asked as somebody else.
@@ -73,7 +71,7 @@ describe('LocalStorage', () => {
     expect(stdout.trim()).toBe('PERMISSION_DENIED');
   });
 
-  asRoot('says INSUFFICIENT_SPACE on a full disk, and how much was free before', async () => {
+  itAsRoot('says INSUFFICIENT_SPACE on a full disk, and how much was free before', async () => {
     await mkdir(root);
     await mount(['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs'], root);
     expect(await driver.freeBytes()).toBe(1024 * 1024);
@@ -85,7 +83,7 @@ describe('LocalStorage', () => {
   });
 
   // Another process' memory answers EIO as a broken disk does. A device-mapper error target would need a kernel module.
-  asRoot('says STORAGE_UNAVAILABLE where the disk answers with an input/output error', async () => {
+  itAsRoot('says STORAGE_UNAVAILABLE where the disk answers with an input/output error', async () => {
     await write('manual/a');
     await mount(['--bind', `/proc/${process.ppid}/mem`], path.join(root, 'manual/a'));
     await expect(driver.open('manual/a').then(buffer)).rejects.toMatchObject({
