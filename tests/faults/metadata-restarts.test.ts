@@ -12,6 +12,9 @@ import { until } from '@holdfast/testkit/until';
 
 jest.setTimeout(120_000);
 
+/** The worker is alive all the time, however long a busy machine takes to restart PostgreSQL. */
+const workerLives = { HOLDFAST_LEASE_SECONDS: '60' };
+
 describe('a metadata database that crashes', () => {
   let postgres: PrivatePostgres;
   let own: OwnPostgres;
@@ -26,7 +29,7 @@ describe('a metadata database that crashes', () => {
   });
 
   it('in the middle of a dump: 503 with Retry-After until it is back; the attempt completes and records itself', async () => {
-    const stack = await TestStack.create({ metadataServer: postgres.url('postgres') });
+    const stack = await TestStack.create({ metadataServer: postgres.url('postgres'), env: workerLives });
     const { client } = await stack.startApi();
     const dir = await fakeClientDir(stack.folder, 'pausesOnce');
     await stack.startWorker({ HOLDFAST_PG_BIN_DIRS: dir });
@@ -58,11 +61,11 @@ describe('a metadata database that crashes', () => {
   });
 
   it('when everything is written and only the record is missing: written when it is back, once', async () => {
-    const stack = await TestStack.create({ metadataServer: postgres.url('postgres') });
+    const stack = await TestStack.create({ metadataServer: postgres.url('postgres'), env: workerLives });
     const { client } = await stack.startApi();
     const worker = await stack.startWorker({ TEST_FREEZE_AT: 'backup-publishing' });
     const backupId = await client.createBackup({ compressionType: 'zstd' });
-    await worker.reached('backup-publishing');
+    await worker.frozen('backup-publishing');
     await postgres.stop('immediate');
     worker.signal('SIGCONT');
     await worker.find(

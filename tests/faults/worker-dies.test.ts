@@ -90,7 +90,7 @@ describe('a backup whose worker', () => {
   it('is frozen inside the publishing transaction, and goes on when another has completed, touches nothing of it', async () => {
     const first = await stack.startWorker({ TEST_FREEZE_AT: 'backup-publishing' });
     const backupId = await client.createBackup({ compressionType: 'zstd' });
-    await first.reached('backup-publishing');
+    await first.frozen('backup-publishing');
     await stack.startWorker();
     // Its transaction holds the row until the server ends it for being idle.
     const completed = await stack.untilEnded(client, backupId);

@@ -156,7 +156,7 @@ describe('cleaning up', () => {
     await stack.metadata.query('UPDATE backup_settings SET last_cleanup_at = NULL');
     const dying = await stack.startWorker({ TEST_FREEZE_AT: 'cleanup-removed' });
     await set({ autoCleanupEnabled: true });
-    await dying.reached('cleanup-removed');
+    await dying.frozen('cleanup-removed');
     await dying.kill();
     const [{ left }] = (await stack.metadata.query<{ left: number }>(
       `SELECT count(*)::int AS left FROM admin_backups WHERE status = 'completed'`,

@@ -53,7 +53,7 @@ export const OperationProgress = Type.Object(
     attempt: Type.Integer({
       description: 'Which attempt this tells of; a higher attempt replaces a lower one',
     }),
-    seq: Type.Integer({ description: 'Rises within an attempt; drop what is older than you have' }),
+    seq: Type.Integer({ description: 'Rises within an attempt; drop what is not newer than you have' }),
     status: Type.String(),
     progressPercent: Type.Integer({ minimum: 0, maximum: 100 }),
     currentStep: Type.String(),

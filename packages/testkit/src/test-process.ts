@@ -1,10 +1,12 @@
 /** A real process of ours under test: its log lines, its named steps, and signals. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { serviceFlags } from '@holdfast/platform/process/service-flags';
+import { until } from './until.ts';
 
 interface LogLine {
   readonly msg?: string;
@@ -81,6 +83,12 @@ export class TestProcess {
   /** Resolves as soon as the process has come to the named step. */
   async reached(step: string): Promise<void> {
     await this.find((line) => line.reached === step);
+  }
+
+  /** Resolves when the process stands still at the named step, where it was told to freeze; a SIGCONT before that would be lost. */
+  async frozen(step: string): Promise<void> {
+    await this.reached(step);
+    await until(async () => (await readFile(`/proc/${this.pid}/status`, 'utf8')).includes('State:\tT'));
   }
 
   /** The first log line, past or coming, that fits. @throws Error with the log when the process ends first */

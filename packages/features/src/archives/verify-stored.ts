@@ -114,11 +114,15 @@ async function readStored(
   }
 }
 
-/** Somebody ended the program (short of memory, perhaps): that says nothing about the file. */
-function failIfEnded(tool: string, exit: ToolExit | undefined): void {
-  if (exit?.exitCode === null) {
+/** What a program does to itself over input that its authors did not think of, as pg_restore does over some damaged archives. */
+const crashes: readonly (NodeJS.Signals | null)[] = ['SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGSEGV'];
+
+/** @throws AppError TOOL_FAILED where somebody ended the program (short of memory, perhaps): that says nothing about the file */
+function hasFailed(tool: string, exit: ToolExit): boolean {
+  if (exit.exitCode === null && !crashes.includes(exit.signal)) {
     throw new AppError('TOOL_FAILED', `${tool} was ended by ${exit.signal}.`, { transient: true });
   }
+  return exit.exitCode !== 0;
 }
 
 /** A program that gave up reads no more; the rest of the file is still hashed. */
@@ -162,14 +166,13 @@ class ArchiveReading {
     this.#reader?.stdin.end();
     const broken = await firstBroken(steps);
     const read = await this.#reader?.exited;
-    failIfEnded('pg_restore', read);
     const contents = this.#inspect(() => this.#inspector.end());
     if (broken !== null) {
       const cause = `It could not be ${broken.doing} behind ${this.#inspector.bytesRead} bytes of the archive (${broken.said}).`;
       this.#damage = this.#damage === null ? cause : `${cause} ${this.#damage}`;
-    } else if (this.#damage === null && read !== undefined && read.exitCode !== 0) {
+    } else if (this.#damage === null && read !== undefined && hasFailed('pg_restore', read)) {
       // The inspector has followed every block of data to its end, so what is left is what stands before them.
-      this.#damage = `pg_restore could not read it to its end, by what stands before offset ${this.#inspector.headBytes}, in the header or the table of contents: ${read.stderr.trim()}`;
+      this.#damage = `pg_restore could not read it to its end, by what stands before offset ${this.#inspector.headBytes}, in the header or the table of contents: ${read.stderr.trim() || `it crashed (${read.signal})`}`;
     }
     return {
       contents: this.#damage === null ? contents : null,
@@ -195,9 +198,8 @@ class ArchiveReading {
 async function firstBroken(steps: Decoding['steps']): Promise<{ doing: string; said: string } | null> {
   for (const { tool, doing } of steps) {
     const exit = await tool.exited;
-    failIfEnded(exit.program, exit);
-    if (exit.exitCode !== 0) {
-      return { doing, said: exit.stderr.trim() };
+    if (hasFailed(exit.program, exit)) {
+      return { doing, said: exit.stderr.trim() || `it crashed (${exit.signal})` };
     }
   }
   return null;

@@ -37,7 +37,7 @@ describe('verifying', () => {
   const storedAt = (backup: CompletedBackup) => path.join(stack.storageDir, backup.filePath);
 
   /** The worker's own code, in this process: starting an operation for each of hundreds would only cost time. */
-  const verify = async (backup: CompletedBackup) => {
+  const verify = async (backup: CompletedBackup, reader = read) => {
     const storage = new StorageTargets({ endpoint: null, region: 'us-east-1' });
     return await verifyBackup(
       {
@@ -46,7 +46,7 @@ describe('verifying', () => {
         clock: systemClock,
         read: async () =>
           verifyStored(
-            { archive: await storedArchive({ storage, keyring: new Keyring(null) }, backup), read },
+            { archive: await storedArchive({ storage, keyring: new Keyring(null) }, backup), read: reader },
             { signal: new AbortController().signal, report: () => undefined },
           ),
       },
@@ -207,6 +207,27 @@ describe('verifying', () => {
   ])('with %s it is refused', async (_what, damage, code, names) => {
     await damage(storedAt(backups.zstd));
     await expect(verify(backups.zstd)).rejects.toMatchObject({ code, message: expect.stringMatching(names) });
+  });
+
+  it('pg_restore that crashes over it condemns the file, pg_restore that somebody ended says nothing of it', async () => {
+    const endsBy = (signal: string): ToolCommand => ({
+      ...read,
+      program: '/bin/sh',
+      args: ['-c', `kill -${signal} $$`],
+    });
+    await expect(verify(backups.zstd, endsBy('SEGV'))).rejects.toMatchObject({
+      code: 'FILE_CORRUPTION',
+      message: expect.stringContaining('it crashed (SIGSEGV)'),
+    });
+    await expect(verify(backups.zstd, endsBy('KILL'))).rejects.toMatchObject({ code: 'TOOL_FAILED' });
+    // Whatever becomes of a program that is given damaged bytes, the damage is the cause.
+    await truncate(storedAt(backups.zstd), untouched.zstd.length - 50);
+    for (const signal of ['SEGV', 'KILL']) {
+      await expect(verify(backups.zstd, endsBy(signal))).rejects.toMatchObject({
+        code: 'FILE_CORRUPTION',
+        message: expect.stringContaining('It could not be decompressed'),
+      });
+    }
   });
 
   it('a backup whose catalogue and file were both exchanged for another one is known by its manifest', async () => {
