@@ -3,15 +3,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { serviceFlags } from '@holdfast/platform/process/service-flags';
 
 interface LogLine {
   readonly msg?: string;
   readonly reached?: string;
   readonly address?: string;
 }
-
-/** As services are started in a release. */
-const nodeFlags = { api: [], worker: ['--max-semi-space-size=1', '--expose-gc'] } as const;
 
 export class TestProcess {
   readonly lines: string[] = [];
@@ -31,7 +29,9 @@ export class TestProcess {
       [
         '--pdeathsig=KILL',
         process.execPath,
-        ...(isBuilt ? nodeFlags[script] : ['--conditions=source', '--disable-warning=ExperimentalWarning']),
+        ...(isBuilt
+          ? serviceFlags[script]
+          : ['--conditions=source', '--disable-warning=ExperimentalWarning']),
         file,
       ],
       {

@@ -7,6 +7,7 @@ import { isPortFree } from '@holdfast/platform/instances/free-port';
 import type { PrivatePostgres } from '@holdfast/platform/instances/private-postgres';
 import { ensurePrograms } from '@holdfast/platform/instances/programs';
 import { runningPid, startDaemon } from '@holdfast/platform/process/daemon';
+import { serviceFlags } from '@holdfast/platform/process/service-flags';
 import { proveFirstBackup } from '../first-proof.ts';
 import { privateServers } from '../stack/private-servers.ts';
 import {
@@ -27,8 +28,6 @@ export interface UpOptions {
 
 const readyWithinMs = 60_000;
 const demoDatabase = 'forum';
-/** A worker's memory is buffers that pass by: a small young generation lets go of them soon. */
-const nodeFlags = { api: [], worker: ['--max-semi-space-size=1', '--expose-gc'] } as const;
 
 export async function runUp(options: UpOptions): Promise<void> {
   const folder = stackFolder();
@@ -143,7 +142,7 @@ async function startService(
     const main = path.join(folder.root, 'services', service, 'dist', 'main.js');
     await startDaemon({
       program: process.execPath,
-      args: [...nodeFlags[service], main],
+      args: [...serviceFlags[service], main],
       env: variables,
       cwd: folder.root,
       pidFile: pidFile(folder, service),
