@@ -134,7 +134,14 @@ export class TestStack {
 
   /** Looks at the row itself: asking the API so often would meet its rate limit. */
   async untilStatus(
-    table: 'admin_backups' | 'drills' | 'verifications' | 'backup_copies' | 'catalog_rebuilds',
+    table:
+      | 'admin_backups'
+      | 'drills'
+      | 'verifications'
+      | 'backup_copies'
+      | 'catalog_rebuilds'
+      | 'restore_operations'
+      | 'restore_rollbacks',
     id: number | string,
     statuses: readonly string[],
   ): Promise<string> {

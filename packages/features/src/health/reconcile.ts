@@ -12,6 +12,7 @@ import { enqueueCopyDeletion, enqueueDeletion, reconcileKeyChecks } from '../bac
 import {
   enqueueAttempt,
   hasRetryLeft,
+  isRunning,
   moveFrom,
   operationTables,
   publishOperationEvent,
@@ -56,7 +57,7 @@ async function readRunning(source: DataSource, kind: OperationKind): Promise<Obs
   const rows = (await source.query(
     `SELECT ${key}::text AS id, attempt, heartbeat_at::text AS heartbeat, retry_count AS "retryCount",
        cancel_requested_at IS NOT NULL AS "isCancelRequested", worker_id AS "workerId"
-     FROM ${table} WHERE status = 'running'`,
+     FROM ${table} WHERE ${isRunning(operationTables[kind])}`,
   )) as Omit<ObservedRow, 'kind'>[];
   return rows.map((row) => ({ ...row, kind }));
 }
@@ -111,10 +112,10 @@ async function rescue(deps: ReconcileDeps, row: ObservedRow, settings: SettingsR
 }
 
 async function enqueueWaiting({ source, queues }: ReconcileDeps, kind: OperationKind): Promise<void> {
-  const { table, key } = operationTables[kind];
+  const { table, key, isReleased } = operationTables[kind];
   const rows = (await source.query(
     `SELECT ${key}::text AS id, attempt, GREATEST(0, EXTRACT(EPOCH FROM not_before - clock_timestamp()) * 1000)::int AS "delayMs"
-     FROM ${table} WHERE status = 'pending' ORDER BY created_at, ${key} LIMIT ${enqueuePerPass}`,
+     FROM ${table} WHERE status = 'pending' AND ${isReleased} ORDER BY created_at, ${key} LIMIT ${enqueuePerPass}`,
   )) as { id: string; attempt: number; delayMs: number | null }[];
   for (const { id, attempt, delayMs } of rows) {
     await enqueueAttempt(queues, { kind, id, attempt: attempt + 1, delayMs: delayMs ?? 0 });

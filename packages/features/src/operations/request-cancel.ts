@@ -33,7 +33,7 @@ export async function requestCancel(deps: RequestDeps, ref: OperationRef, actor:
         from: 'pending',
         settlement: { status: 'cancelled', error },
       });
-    } else if (state.status === 'running') {
+    } else if (operationTables[ref.kind].runningStatuses.includes(state.status)) {
       const { table, key } = operationTables[ref.kind];
       await manager.query(`UPDATE ${table} SET cancel_requested_at = clock_timestamp() WHERE ${key} = $1`, [
         ref.id,
@@ -50,11 +50,11 @@ export async function requestCancel(deps: RequestDeps, ref: OperationRef, actor:
       outcome: 'succeeded',
       before: { status: state.status },
     });
-    return state.status;
+    return state.status === 'pending' ? 'cancelled' : 'asked';
   });
-  if (outcome === 'running') {
+  if (outcome === 'asked') {
     await publishCancel(deps, ref);
-  } else if (outcome === 'pending') {
+  } else if (outcome === 'cancelled') {
     await publishOperationEvent(deps, { ...ref, event: 'ended', status: 'cancelled' });
   }
 }
