@@ -13,6 +13,7 @@ export type { RequestBackupDeps } from './request-backup.ts';
 export { storedArchive } from './stored-archive.ts';
 export { countObjects, isPartial } from './build-manifest.ts';
 export { compareContents } from './compare-contents.ts';
+export { insertSafetyBackup, type SafetyBackup } from './insert-safety-backup.ts';
 export { findCompletedBackup } from './find-completed-backup.ts';
 export { RebuildEntity } from './rebuild/rebuild.entity.ts';
 export { refuseUntrusted } from './refuse-untrusted.ts';

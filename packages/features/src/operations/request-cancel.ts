@@ -25,6 +25,11 @@ export async function requestCancel(deps: RequestDeps, ref: OperationRef, actor:
     if (state.status === 'cancelled' || state.isCancelRequested) {
       return 'unchanged';
     }
+    if (state.isPastReturn) {
+      throw new AppError('IN_USE', 'The databases are being exchanged; it can no longer be cancelled.', {
+        remediation: `Wait for its end, then undo it with POST /restores/${ref.id}/rollback.`,
+      });
+    }
     if (state.status === 'pending') {
       const error = new AppError('CANCELLED', `Cancelled by ${actor.name} before it started.`);
       await moveFrom(manager, operationTables[ref.kind], {
@@ -63,12 +68,14 @@ interface RowState {
   status: string;
   attempt: number;
   isCancelRequested: boolean;
+  isPastReturn: boolean;
 }
 
 async function lockRow(manager: EntityManager, ref: OperationRef): Promise<RowState> {
-  const { table, key } = operationTables[ref.kind];
+  const { table, key, isPastReturn } = operationTables[ref.kind];
   const [row] = (await manager.query(
-    `SELECT status, attempt, cancel_requested_at IS NOT NULL AS "isCancelRequested" FROM ${table} WHERE ${key} = $1 FOR UPDATE`,
+    `SELECT status, attempt, cancel_requested_at IS NOT NULL AS "isCancelRequested", ${isPastReturn} AS "isPastReturn"
+     FROM ${table} WHERE ${key} = $1 FOR UPDATE`,
     [ref.id],
   )) as RowState[];
   if (row === undefined) {
