@@ -3,9 +3,10 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import type { BackupView } from '@holdfast/contracts/backups';
 import { dataOf, schemaOf } from '@holdfast/testkit/compare-databases';
 import { queryOnce } from '@holdfast/testkit/databases';
-import { insertRestore, type InsertRestore } from '@holdfast/testkit/insert-restore';
+import { insertRestore, type InsertRestore, insertRollback } from '@holdfast/testkit/insert-restore';
 import type { TestClient } from '@holdfast/testkit/test-client';
 import { TestStack } from '@holdfast/testkit/test-stack';
+import { until } from '@holdfast/testkit/until';
 
 jest.setTimeout(180_000);
 
@@ -135,6 +136,88 @@ describe('a restore', () => {
     });
     expect(await dataOf(target.url)).toEqual(ruined);
     expect(await stack.restoreDatabases()).toEqual([]);
+  });
+
+  async function rollBack(
+    restoreId: string,
+    method: 'swap_back' | 'drop_database',
+  ): Promise<{ id: string; status: string; code: string | null }> {
+    const id = await insertRollback(stack, restoreId, method);
+    await stack.untilStatus('restore_rollbacks', id, ['completed', 'failed', 'cancelled']);
+    const [row] = await stack.metadata.query<{ status: string; code: string | null }>(
+      'SELECT status, error_code AS code FROM restore_rollbacks WHERE operation_id = $1',
+      [id],
+    );
+    return { ...(row as { status: string; code: string | null }), id };
+  }
+
+  it('by swap is undone within its window: the original is live again, what was live is kept, and both go in their time', async () => {
+    await target.query(`COMMENT ON DATABASE ${target.name} IS 'The forum'`);
+    await ruin();
+    const ruined = { schema: await schemaOf(target.url), data: await dataOf(target.url) };
+    const { id } = await restore({ strategy: 'swap' });
+    const undone = await rollBack(id, 'swap_back');
+    expect(undone).toMatchObject({ status: 'completed', code: null });
+    expect(await schemaOf(target.url)).toBe(ruined.schema);
+    expect(await dataOf(target.url)).toEqual(ruined.data);
+    const [after] = await stack.metadata.query(
+      `SELECT can_rollback, kept_database, rolled_back_at IS NOT NULL AS is_undone FROM restore_operations WHERE operation_id = $1`,
+      [id],
+    );
+    expect(after).toEqual({ can_rollback: false, kept_database: null, is_undone: true });
+    const aside = `holdfast_undone_${undone.id.replaceAll('-', '')}`;
+    expect(await stack.restoreDatabases()).toEqual([aside]);
+    const [{ comment } = { comment: null }] = await target.query<{ comment: string }>(
+      `SELECT shobj_description(oid, 'pg_database') AS comment FROM pg_database WHERE datname = current_database()`,
+    );
+    expect(comment).toBe(`The forum\n[Holdfast: restored by ${undone.id}]`);
+    // A worker sweeps as it starts: what is not due stays, what is due goes.
+    await (await stack.startWorker()).find((line) => line.msg === 'worker started');
+    expect(await stack.restoreDatabases()).toEqual([aside]);
+    await stack.metadata.query('UPDATE backup_settings SET rollback_window_hours = 0');
+    await stack.startWorker();
+    await until(async () => (await stack.restoreDatabases()).length === 0);
+    expect(await dataOf(target.url)).toEqual(ruined.data);
+  });
+
+  it('by swap keeps the original until its time is over, and can then no longer be undone', async () => {
+    await ruin();
+    const { id, keptDatabase } = await restore({ strategy: 'swap' });
+    await stack.startWorker();
+    expect(await stack.restoreDatabases()).toEqual([keptDatabase]);
+    await stack.metadata.query(
+      'UPDATE restore_operations SET rollback_expires_at = clock_timestamp() WHERE operation_id = $1',
+      [id],
+    );
+    await stack.startWorker();
+    await until(async () => (await stack.restoreDatabases()).length === 0);
+    await until(async () => {
+      const [row] = await stack.metadata.query<{ name: string | null }>(
+        'SELECT kept_database AS name FROM restore_operations WHERE operation_id = $1 AND NOT can_rollback',
+        [id],
+      );
+      return row !== undefined && row.name === null;
+    });
+    expect(await rollBack(id, 'swap_back')).toMatchObject({ status: 'failed', code: 'ROLLBACK_FAILED' });
+    expect(await dataOf(target.url)).toEqual(before.data);
+  });
+
+  it('into a new database is undone by dropping that, and no other of its name', async () => {
+    const name = `${target.name}_copy`;
+    const { id } = await restore({ strategy: 'new_database', targetDatabase: name });
+    expect(await rollBack(id, 'drop_database')).toMatchObject({ status: 'completed' });
+    expect(await target.query('SELECT 1 FROM pg_database WHERE datname = $1', [name])).toEqual([]);
+    const other = await restore({ strategy: 'new_database', targetDatabase: name });
+    await target.query(`COMMENT ON DATABASE ${name} IS 'somebody made it anew'`);
+    try {
+      expect(await rollBack(other.id, 'drop_database')).toMatchObject({
+        status: 'failed',
+        code: 'ROLLBACK_FAILED',
+      });
+      expect(await target.query('SELECT 1 FROM pg_database WHERE datname = $1', [name])).toHaveLength(1);
+    } finally {
+      await target.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    }
   });
 
   it('by swap is refused by a publication, before anything is made', async () => {

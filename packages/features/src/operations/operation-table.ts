@@ -47,7 +47,13 @@ export const operationTables: Readonly<Record<OperationKind, OperationTable>> = 
     isReleased: `approval_status IN ('not_required', 'approved')`,
     isPastReturn: `metadata ? 'exchangeBegunAt'`,
   },
-  rollback: { ...usual, kind: 'rollback', table: 'restore_rollbacks', job: 'run-rollback', isOwed: true },
+  rollback: {
+    ...usual,
+    kind: 'rollback',
+    table: 'restore_rollbacks',
+    job: 'run-rollback',
+    isPastReturn: 'attempt > 0',
+  },
 };
 
 /** SQL: whether a worker has the row. */

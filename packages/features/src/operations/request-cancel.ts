@@ -25,9 +25,12 @@ export async function requestCancel(deps: RequestDeps, ref: OperationRef, actor:
     if (state.status === 'cancelled' || state.isCancelRequested) {
       return 'unchanged';
     }
-    if (state.isPastReturn) {
+    if (state.isPastReturn && !isFinal(state.status)) {
       throw new AppError('IN_USE', 'The databases are being exchanged; it can no longer be cancelled.', {
-        remediation: `Wait for its end, then undo it with POST /restores/${ref.id}/rollback.`,
+        remediation:
+          ref.kind === 'restore'
+            ? `Wait for its end, then undo it with POST /restores/${ref.id}/rollback.`
+            : 'Wait for its end.',
       });
     }
     if (state.status === 'pending') {
@@ -62,6 +65,10 @@ export async function requestCancel(deps: RequestDeps, ref: OperationRef, actor:
   } else if (outcome === 'cancelled') {
     await publishOperationEvent(deps, { ...ref, event: 'ended', status: 'cancelled' });
   }
+}
+
+function isFinal(status: string): boolean {
+  return status === 'completed' || status === 'failed';
 }
 
 interface RowState {

@@ -21,7 +21,7 @@ import { keptName, shadowPrefix } from './restore-names.ts';
 import { hasExchanged, outcomeColumns } from './restore-outcome.ts';
 
 /** For sessions to end, and for the locks of the renames: whoever comes longer than this in the way is named, and nothing happens. */
-const timeLimitMs = 5_000;
+export const swapTimeLimitMs = 5_000;
 
 export async function restoreBySwap(context: OperationContext, job: RestoreJob): Promise<Completion> {
   const { attempt, ref, connect, deps } = context;
@@ -109,7 +109,7 @@ export function completeExchange(
         aside: keptName(ref.id),
         asideMarker: 'kept',
         comment: incoming.comment,
-        timeLimitMs,
+        timeLimitMs: swapTimeLimitMs,
         reached: (step) => deps.reached(`restore-${step}`),
         signal: context.signal,
       });
@@ -124,7 +124,7 @@ export function completeExchange(
 }
 
 /** @throws AppError INVALID_CONFIG */
-async function refuseBlockers({ connect }: OperationContext, target: DatabaseAddress): Promise<void> {
+export async function refuseBlockers({ connect }: OperationContext, target: DatabaseAddress): Promise<void> {
   const [blocker] = await withDatabase(target, connect, readSwapBlockers);
   if (blocker !== undefined) {
     const { detail, remediation } = explainSwapBlocker(blocker);

@@ -11,3 +11,8 @@ export function shadowPrefix(operationId: string): string {
 export function keptName(operationId: string): string {
   return `holdfast_kept_${compact(operationId)}`;
 }
+
+/** What was live until a rollback, by that rollback's id. */
+export function undoneName(rollbackId: string): string {
+  return `holdfast_undone_${compact(rollbackId)}`;
+}
