@@ -24,7 +24,7 @@ import { validateRestore } from './validate-restore.ts';
 const tags = ['restores'];
 
 /** Looking at a target costs its server something. */
-const rateLimit = { max: 30, timeWindow: '1 minute' } as const;
+const rateLimit = { max: 120, timeWindow: '1 minute' } as const;
 
 const askedBy = (request: FastifyRequest) => ({
   actor: actorOf(request),

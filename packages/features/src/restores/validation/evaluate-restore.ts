@@ -245,10 +245,11 @@ function stableDigest({ backup, target, plan, options, tables }: Stable): string
   });
 }
 
-/** @throws AppError VALIDATION_FAILED that names every blocker */
+/** @throws AppError that names every blocker: IN_USE where waiting helps, else VALIDATION_FAILED */
 export function expectPlan({ plan, blockers }: Evaluation): RestorePlan {
   if (plan === null) {
-    throw new AppError('VALIDATION_FAILED', blockers.map(({ detail }) => detail).join(' '), {
+    const code = blockers.every((blocker) => blocker.code === 'IN_USE') ? 'IN_USE' : 'VALIDATION_FAILED';
+    throw new AppError(code, blockers.map(({ detail }) => detail).join(' '), {
       remediation: blockers.map(({ remediation }) => remediation).join(' '),
     });
   }
