@@ -34,6 +34,8 @@ export const permissions = {
   'backups.recovery-kit': 'admin',
   'catalog.rebuild': 'super-admin',
   'backups.copy': 'admin',
+  'retention.preview': 'mod',
+  'retention.clean-up': 'admin',
   /** The link itself is the right; whose it is must still have it. */
   'downloads.follow-link': 'anyone',
   'drills.create': 'admin',

@@ -33,6 +33,8 @@ describe('can', () => {
       'backups.recovery-kit': ['admin', 'super-admin'],
       'catalog.rebuild': ['super-admin'],
       'backups.copy': ['admin', 'super-admin'],
+      'retention.preview': ['mod', 'admin', 'super-admin'],
+      'retention.clean-up': ['admin', 'super-admin'],
       'downloads.follow-link': everyone,
       'drills.create': ['admin', 'super-admin'],
       'drills.read': ['mod', 'admin', 'super-admin'],

@@ -39,6 +39,7 @@ import { type RequestBackupDeps, requestBackup } from './request-backup.ts';
 import { updateBackup } from './update-backup.ts';
 import { importRoutes } from './import/import-routes.ts';
 import { recoveryKitRoutes } from './recovery-kit/recovery-kit-routes.ts';
+import { retentionRoutes } from './retention/retention-routes.ts';
 import { rebuildRoutes } from './rebuild/rebuild-routes.ts';
 import { verificationRoutes } from './verifications/verification-routes.ts';
 
@@ -53,6 +54,7 @@ export const backupRoutes: FastifyPluginAsyncTypebox<BackupRoutesDeps> = async (
   await app.register(recoveryKitRoutes, { ...deps, prefix: '' });
   await app.register(rebuildRoutes, { ...deps, prefix: '' });
   await app.register(copyRoutes, { ...deps, prefix: '' });
+  await app.register(retentionRoutes, { ...deps, prefix: '' });
   await app.register(downloadRoutes, { ...deps, prefix: '' });
   await app.register(contentsRoutes, { ...deps, prefix: '' });
   await app.register(anomalyRoutes, { ...deps, prefix: '' });
