@@ -11,7 +11,8 @@ import { databaseAddress, findDatabase } from '../databases/index.ts';
 import { applicationNamePrefix, type OperationContext } from '../operations/index.ts';
 import { type Completion, watchServer } from '../operations/jobs.ts';
 import { recordOnRow, type RestoreJob } from './restore-job.ts';
-import { keptName, shadowPrefix } from './restore-names.ts';
+import { shadowPrefix } from './restore-names.ts';
+import { refuseUnsupported } from './refuse-unsupported.ts';
 import { RestoreEntity, type RestoreRow } from './restore.entity.ts';
 import { restoreByNewDatabase } from './restore-by-new-database.ts';
 import { completeExchange, restoreBySwap } from './restore-by-swap.ts';
@@ -43,6 +44,7 @@ export async function runRestore(context: OperationContext): Promise<Completion>
       );
     }
   });
+  refuseUnsupported(row);
   const job = await prepareJob(context, { row, target, maintenance, server });
   const watch = watchServer(context, maintenance);
   try {
@@ -62,14 +64,9 @@ export async function runRestore(context: OperationContext): Promise<Completion>
 }
 
 async function carryOut(context: OperationContext, job: RestoreJob): Promise<Completion> {
-  switch (job.row.plan.strategy) {
-    case 'swap':
-      return await restoreBySwap(context, job);
-    case 'new_database':
-      return await restoreByNewDatabase(context, job);
-    case 'in_place':
-      throw new AppError('INVALID_CONFIG', 'This worker cannot restore in place.');
-  }
+  return job.row.plan.strategy === 'swap'
+    ? await restoreBySwap(context, job)
+    : await restoreByNewDatabase(context, job);
 }
 
 interface Prepared extends Pick<RestoreJob, 'row' | 'target' | 'maintenance'> {
@@ -112,7 +109,7 @@ async function forgetExchange(context: OperationContext, row: RestoreRow): Promi
   if (row.retryCount > context.settings.maxRetries) {
     throw new AppError(
       'STALLED',
-      `The worker died before the databases were exchanged; "${row.targetDatabase}" is as it was, and "${keptName(row.operationId)}" does not exist.`,
+      `The worker died before the databases were exchanged; "${row.targetDatabase}" is as it was.`,
       { transient: false },
     );
   }
