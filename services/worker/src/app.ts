@@ -18,7 +18,13 @@ import {
 import { HeartbeatObserver, reconcile } from '@holdfast/features/health/index';
 import { HandBackError } from '@holdfast/features/operations/index';
 import { runOperation, sweepScratchFolders } from '@holdfast/features/operations/jobs';
-import { runDrill, runRestore, runRollback, sweepScratchDatabases } from '@holdfast/features/restores/jobs';
+import {
+  runDrill,
+  runRestore,
+  runRollback,
+  sweepRestoredDatabases,
+  sweepScratchDatabases,
+} from '@holdfast/features/restores/jobs';
 import { Loop } from '@holdfast/platform/loop';
 import { defineWorker, type JobHandlers } from '@holdfast/platform/queue/define-worker';
 import type { WorkerDeps } from './deps.ts';
@@ -106,6 +112,12 @@ function createLoops(deps: WorkerDeps): Loop[] {
       intervalMs: sweepEveryMs,
       logger,
       task: () => sweepScratchDatabases(deps),
+    }),
+    new Loop({
+      name: 'sweep-restored-databases',
+      intervalMs: sweepEveryMs,
+      logger,
+      task: () => sweepRestoredDatabases(deps),
     }),
     ...(hasIdentity(deps)
       ? [new Loop({ name: 'check-keys', intervalMs: sweepEveryMs, logger, task: dailyKeyCheck(deps) })]

@@ -18,6 +18,7 @@ export { sayBytes } from './say-bytes.ts';
 export { readStoredManifest } from './stored-manifest.ts';
 export { compareContents } from './compare-contents.ts';
 export { type CompletedBackup, findCompletedBackup } from './find-completed-backup.ts';
+export { insertSafetyBackup, type SafetyBackup } from './insert-safety-backup.ts';
 export { RebuildEntity } from './rebuild/rebuild.entity.ts';
 export { refuseUntrusted } from './refuse-untrusted.ts';
 export { VerificationEntity } from './verifications/verification.entity.ts';

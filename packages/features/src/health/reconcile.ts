@@ -58,7 +58,8 @@ async function readRunning(source: DataSource, kind: OperationKind): Promise<Obs
   const { table, key } = operationTables[kind];
   const rows = (await source.query(
     `SELECT ${key}::text AS id, attempt, heartbeat_at::text AS heartbeat, retry_count AS "retryCount",
-       cancel_requested_at IS NOT NULL AS "isCancelRequested", worker_id AS "workerId"
+       cancel_requested_at IS NOT NULL AS "isCancelRequested", worker_id AS "workerId",
+       ${operationTables[kind].isPastReturn} AS "isPastReturn"
      FROM ${table} WHERE ${isRunning(operationTables[kind])}`,
   )) as Omit<ObservedRow, 'kind'>[];
   return rows.map((row) => ({ ...row, kind }));
@@ -71,9 +72,10 @@ async function rescue(deps: ReconcileDeps, row: ObservedRow, settings: SettingsR
     ? new AppError('CANCELLED', 'The operation was cancelled; its worker had died.')
     : new AppError('STALLED', `Worker ${row.workerId} gave no sign of life any more.`);
   const policy = { maxRetries: settings.maxRetries, retryDelaySeconds: settings.retryDelay };
+  const isOwed = operationTables[kind].isOwed || row.isPastReturn;
   const settlement = row.isCancelRequested
     ? ({ status: 'cancelled', error } as const)
-    : !hasRetryLeft(operationTables[kind], row.retryCount, settings.maxRetries)
+    : !hasRetryLeft({ isOwed }, row.retryCount, settings.maxRetries)
       ? ({ status: 'failed', error } as const)
       : ({
           status: 'pending',

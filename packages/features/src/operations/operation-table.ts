@@ -20,6 +20,8 @@ export interface OperationTable {
   readonly runningStatuses: readonly [string, ...string[]];
   /** SQL over the row: whether a pending one may be taken yet. */
   readonly isReleased: string;
+  /** SQL over the row: whether what it is for may have happened already, so that somebody has to look and end it truthfully. */
+  readonly isPastReturn: string;
 }
 
 const usual = {
@@ -27,6 +29,7 @@ const usual = {
   isOwed: false,
   runningStatuses: ['running'],
   isReleased: 'true',
+  isPastReturn: 'false',
 } as const satisfies Partial<OperationTable>;
 
 export const operationTables: Readonly<Record<OperationKind, OperationTable>> = {
@@ -42,8 +45,15 @@ export const operationTables: Readonly<Record<OperationKind, OperationTable>> = 
     job: 'run-restore',
     runningStatuses: ['pre_backup', 'restoring'],
     isReleased: `approval_status IN ('not_required', 'approved')`,
+    isPastReturn: `metadata ? 'exchangeBegunAt'`,
   },
-  rollback: { ...usual, kind: 'rollback', table: 'restore_rollbacks', job: 'run-rollback' },
+  rollback: {
+    ...usual,
+    kind: 'rollback',
+    table: 'restore_rollbacks',
+    job: 'run-rollback',
+    isPastReturn: 'attempt > 0',
+  },
 };
 
 /** SQL: whether a worker has the row. */

@@ -25,6 +25,14 @@ export async function requestCancel(deps: RequestDeps, ref: OperationRef, actor:
     if (state.status === 'cancelled' || state.isCancelRequested) {
       return 'unchanged';
     }
+    if (state.isPastReturn && !isFinal(state.status)) {
+      throw new AppError('IN_USE', 'The databases are being exchanged; it can no longer be cancelled.', {
+        remediation:
+          ref.kind === 'restore'
+            ? `Wait for its end, then undo it with POST /restores/${ref.id}/rollback.`
+            : 'Wait for its end.',
+      });
+    }
     if (state.status === 'pending') {
       const error = new AppError('CANCELLED', `Cancelled by ${actor.name} before it started.`);
       await moveFrom(manager, operationTables[ref.kind], {
@@ -59,16 +67,22 @@ export async function requestCancel(deps: RequestDeps, ref: OperationRef, actor:
   }
 }
 
+function isFinal(status: string): boolean {
+  return status === 'completed' || status === 'failed';
+}
+
 interface RowState {
   status: string;
   attempt: number;
   isCancelRequested: boolean;
+  isPastReturn: boolean;
 }
 
 async function lockRow(manager: EntityManager, ref: OperationRef): Promise<RowState> {
-  const { table, key } = operationTables[ref.kind];
+  const { table, key, isPastReturn } = operationTables[ref.kind];
   const [row] = (await manager.query(
-    `SELECT status, attempt, cancel_requested_at IS NOT NULL AS "isCancelRequested" FROM ${table} WHERE ${key} = $1 FOR UPDATE`,
+    `SELECT status, attempt, cancel_requested_at IS NOT NULL AS "isCancelRequested", ${isPastReturn} AS "isPastReturn"
+     FROM ${table} WHERE ${key} = $1 FOR UPDATE`,
     [ref.id],
   )) as RowState[];
   if (row === undefined) {

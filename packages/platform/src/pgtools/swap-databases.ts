@@ -255,3 +255,21 @@ async function inTransaction(session: DatabaseSession, work: () => Promise<void>
     throw error;
   }
 }
+
+export interface NameOptions {
+  readonly from: string;
+  /** A name that no database has. */
+  readonly to: string;
+  readonly operationId: string;
+}
+
+/** Gives a database of ours its final name and says in the same transaction which operation brought it. */
+export async function nameDatabase(
+  session: DatabaseSession,
+  { from, to, operationId }: NameOptions,
+): Promise<void> {
+  await inTransaction(session, async () => {
+    await session.query(`ALTER DATABASE ${quoteIdentifier(from)} RENAME TO ${quoteIdentifier(to)}`);
+    await setComment(session, to, mark(null, { kind: 'restored', operationId }, []));
+  });
+}
