@@ -127,7 +127,7 @@ describe('asking for a restore', () => {
     it('was used already is refused, also when both come at once', async () => {
       const confirmationToken = await tokenFor(client);
       const answers = await Promise.all([1, 2, 3].map(() => ask(client, { confirmationToken })));
-      expect(answers.map(({ status }) => status).sort()).toEqual([202, 409, 409]);
+      expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([202, 409, 409]);
       expect(await refused(client, { confirmationToken })).toContain('used already');
     });
 
@@ -210,7 +210,7 @@ describe('asking for a restore', () => {
       ask(admin, { confirmationToken: two }),
     ]);
     // Whoever comes second: the other's token, of the same moment, is good, but the target is taken.
-    expect(answers.map(({ status }) => status).sort()).toEqual([202, 409]);
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([202, 409]);
     expect(answers.map(({ body }) => body.code)).toContain('IN_USE');
     const found = await client.post<RestoreValidation>('/restores/validate', options());
     expect(found.plan.blockers).toEqual([
@@ -423,8 +423,9 @@ describe('asking for a restore', () => {
         writtenSince: [{ schema: 'public', name: 'never_used', rowsRestored: 0, rowsNow: 1 }],
       });
       const answers = await Promise.all([rollBack(admin), rollBack(client)]);
-      expect(answers.map(({ status }) => status).sort()).toEqual([202, 409]);
-      const { operationId } = answers.find(({ status }) => status === 202)?.body as Answer;
+      expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([202, 409]);
+      const [accepted] = answers.filter(({ status }) => status === 202);
+      const { operationId } = (accepted as { body: Answer }).body;
       expect(await client.get<RollbackView>(`/rollbacks/${operationId}`)).toMatchObject({
         restoreOperationId: id,
         method: 'swap_back',

@@ -10,6 +10,7 @@ import { findStoredBackup, refuseUntrusted } from '../backups/index.ts';
 import { databaseAddress, findDatabase } from '../databases/index.ts';
 import { applicationNamePrefix, type OperationContext } from '../operations/index.ts';
 import { type Completion, watchServer } from '../operations/jobs.ts';
+import { flawedClientError } from './flawed-client.ts';
 import { recordOnRow, type RestoreJob } from './restore-job.ts';
 import { shadowPrefix } from './restore-names.ts';
 import { refuseUnsupported } from './refuse-unsupported.ts';
@@ -83,6 +84,11 @@ async function prepareJob(
   refuseUntrusted(backup);
   const { server_version } = await server.queryOne<{ server_version: string }>('SHOW server_version');
   const client = chooseClient(await deps.findClients(), server_version);
+  // Of this machine: what validated the restore may have another one.
+  const flawed = flawedClientError(backup, client);
+  if (flawed !== null && !row.plan.allowUnpatchedClient) {
+    throw flawed;
+  }
   const thread = startArchiveThread();
   context.onEnd(() => thread.close());
   return { row, backup, manifest: backup.manifest, thread, client, target, maintenance };

@@ -1,9 +1,9 @@
 /** Whether a target can take a backup at all, whatever the strategy. Pure. */
 import { AppError } from '@holdfast/contracts/errors';
 import type { Check, Finding, RestoreOptions } from '@holdfast/contracts/restores';
-import { flawsOf, patchedRelease } from '@holdfast/platform/pgtools/client-flaws';
 import { chooseClient, type ClientPrograms } from '@holdfast/platform/pgtools/client-programs';
 import { type CompletedBackup, sayBytes } from '../../backups/index.ts';
+import { flawedClientError } from '../flawed-client.ts';
 import { finding, findingOf } from './finding.ts';
 import type { Target } from './look-at-target.ts';
 
@@ -96,17 +96,9 @@ function checkVersions({ options, backup, target, clients }: TargetQuestion): Fi
     );
   }
   const client = findClient(clients, serverVersion, blockers);
-  const flaws = client === null ? [] : flawsOf(client.version);
-  if (client !== null && flaws.length > 0 && (backup.source === 'imported' || !backup.isManifestSigned)) {
-    const release = patchedRelease(client.version);
-    const flawed = finding(
-      'VERSION_MISMATCH',
-      `The backup was made elsewhere, and the client ${client.version} has known flaws (${flaws.flatMap(({ ids }) => ids).join(', ')}) that let such a file run code.`,
-      {
-        remedy: `Install ${release ?? 'a release of a newer major version'} on the workers, or, when you know where the file comes from, set allowUnpatchedClient.`,
-      },
-    );
-    (options.allowUnpatchedClient === true ? warnings : blockers).push(flawed);
+  const flawed = client === null ? null : flawedClientError(backup, client);
+  if (flawed !== null) {
+    (options.allowUnpatchedClient === true ? warnings : blockers).push(findingOf(flawed));
   }
   return {
     client,
