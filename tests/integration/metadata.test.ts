@@ -3,11 +3,12 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { backupStatuses } from '@holdfast/contracts/backups';
 import { copyStatuses } from '@holdfast/contracts/copies';
 import { operationStatuses } from '@holdfast/contracts/operations';
+import { restoreStatuses } from '@holdfast/contracts/restores';
 import { createDataSource } from '@holdfast/platform/db/data-source';
 import { migrateDown, migrateUp } from '@holdfast/platform/db/migrate';
 import { migrations } from '@holdfast/platform/db/migrations/list';
 import { createTestDatabase, type TestDatabase } from '@holdfast/testkit/databases';
-import { backupMoves, copyMoves, operationMoves } from '@holdfast/features/operations/index';
+import { backupMoves, copyMoves, operationMoves, restoreMoves } from '@holdfast/features/operations/index';
 
 describe('the metadata schema', () => {
   let database: TestDatabase;
@@ -124,6 +125,16 @@ describe('the metadata schema', () => {
     const insert = (status: string): string =>
       `INSERT INTO catalog_rebuilds (storage_target, status, worker_id, heartbeat_at, attempt, result) VALUES ('t', '${status}', 'w', now(), 1, '{}') RETURNING operation_id AS key`;
     expect(await allowedMoves('catalog_rebuilds', operationStatuses, insert)).toEqual(sorted(operationMoves));
+  });
+
+  it('lets a restore make the moves of its state machine and no other', async () => {
+    await database.query(
+      `INSERT INTO users (email, username, password_hash, role) VALUES ('restorer@example.org', 'restorer', 'x', 'admin') ON CONFLICT DO NOTHING`,
+    );
+    const insert = (status: string): string =>
+      `INSERT INTO restore_operations (display_name, source_backup_id, source_filename, target_database, database_id, strategy, initiated_by, plan, target_key, report_digest, status, worker_id, heartbeat_at, attempt)
+       SELECT 'd', min(id), 'f', 't', 1, 'swap', (SELECT user_id FROM users WHERE username = 'restorer'), '{}', gen_random_uuid(), 'd', '${status}', 'w', now(), 1 FROM admin_backups RETURNING operation_id AS key`;
+    expect(await allowedMoves('restore_operations', restoreStatuses, insert)).toEqual(sorted(restoreMoves));
   });
 
   it('lets a copy make the moves of its state machine and no other', async () => {

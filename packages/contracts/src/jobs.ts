@@ -6,6 +6,8 @@ export interface JobPayloads {
   'run-drill': { readonly operationId: string; readonly attempt: number };
   'run-verification': { readonly operationId: string; readonly attempt: number };
   'run-rebuild': { readonly operationId: string; readonly attempt: number };
+  'run-restore': { readonly operationId: string; readonly attempt: number };
+  'run-rollback': { readonly operationId: string; readonly attempt: number };
   /** Copy a stored backup to another target. */
   'run-copy': { readonly operationId: string; readonly attempt: number };
   /** Remove the stored bytes of a row that is `deleting`. */
@@ -25,6 +27,8 @@ export const jobQueues = {
   'run-drill': 'operations',
   'run-verification': 'operations',
   'run-rebuild': 'operations',
+  'run-restore': 'operations',
+  'run-rollback': 'operations',
   'run-copy': 'operations',
   'delete-backup': 'maintenance',
   'delete-copy': 'maintenance',

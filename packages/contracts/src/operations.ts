@@ -1,8 +1,16 @@
-/** What backups, drills, verifications, copies and rebuilds have in common: kinds and the newest progress of one. */
+/** What backups, restores, drills and the other operations have in common: kinds and the newest progress of one. */
 import { type Static, Type } from '@sinclair/typebox';
 import { Count, Nullable, OneOf, pageQuery, Timestamp } from './schema.ts';
 
-export const operationKinds = ['backup', 'drill', 'verify', 'copy', 'rebuild'] as const;
+export const operationKinds = [
+  'backup',
+  'drill',
+  'verify',
+  'copy',
+  'rebuild',
+  'restore',
+  'rollback',
+] as const;
 export type OperationKind = (typeof operationKinds)[number];
 
 /** Names one operation: the row's id of a backup, the id of a copy, the operation id of the others. */
@@ -11,7 +19,7 @@ export interface OperationRef {
   readonly id: string;
 }
 
-/** Of drills, verifications and rebuilds: nothing of them is deleted. */
+/** Of drills, verifications, rebuilds and rollbacks: nothing of them is deleted. */
 export const operationStatuses = ['pending', 'running', 'completed', 'failed', 'cancelled'] as const;
 export type OperationStatus = (typeof operationStatuses)[number];
 

@@ -134,7 +134,14 @@ export class TestStack {
 
   /** Looks at the row itself: asking the API so often would meet its rate limit. */
   async untilStatus(
-    table: 'admin_backups' | 'drills' | 'verifications' | 'backup_copies' | 'catalog_rebuilds',
+    table:
+      | 'admin_backups'
+      | 'drills'
+      | 'verifications'
+      | 'backup_copies'
+      | 'catalog_rebuilds'
+      | 'restore_operations'
+      | 'restore_rollbacks',
     id: number | string,
     statuses: readonly string[],
   ): Promise<string> {
@@ -162,7 +169,7 @@ export class TestStack {
     const url = this.#env['TARGET_DATABASE_URL'] as string;
     const rows = await queryOnce<{ name: string }>(
       url,
-      `SELECT application_name AS name FROM pg_stat_activity WHERE datname = $1 AND application_name ~ '^holdfast-[0-9a-f]{6}/(backup|drill)/'`,
+      `SELECT application_name AS name FROM pg_stat_activity WHERE datname = $1 AND application_name ~ '^holdfast-[0-9a-f]{6}/(backup|drill|restore|rollback|verify)/'`,
       [decodeURIComponent(new URL(url).pathname.slice(1))],
     );
     return rows.map((row) => row.name);
@@ -181,9 +188,34 @@ export class TestStack {
     return rows.map((row) => row.name);
   }
 
+  /** Databases that restores and rollbacks of this stack have on the target's server: what they fill, keep and have put aside. */
+  async restoreDatabases(): Promise<string[]> {
+    const operations = await this.metadata.query<{ id: string }>(
+      `SELECT replace(operation_id::text, '-', '') AS id FROM restore_operations
+       UNION ALL SELECT replace(operation_id::text, '-', '') FROM restore_rollbacks`,
+    );
+    const rows = await queryOnce<{ name: string }>(
+      this.#serverUrl,
+      `SELECT datname AS name FROM pg_database WHERE datname ~ '^holdfast_(restore|kept|undone)_'
+         AND substr(split_part(datname, '_', 3), 1, 32) = ANY ($1) ORDER BY 1`,
+      [operations.map(({ id }) => id)],
+    );
+    return rows.map(({ name }) => name);
+  }
+
+  /** Leads to a database that no restore touches. */
+  get #serverUrl(): string {
+    const url = new URL(this.#env['TARGET_DATABASE_URL'] as string);
+    url.pathname = '/postgres';
+    return url.href;
+  }
+
   /** Ends every process and drops everything. */
   async destroy(): Promise<void> {
     await Promise.all(this.processes.map((started) => started.kill()));
+    for (const name of await this.restoreDatabases()) {
+      await queryOnce(this.#serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    }
     await this.metadata.drop();
     await this.target?.drop();
     await rm(this.folder, { recursive: true, force: true });

@@ -8,7 +8,7 @@ import {
   VerificationEntity,
 } from '@holdfast/features/backups/index';
 import { DatabaseEntity } from '@holdfast/features/databases/index';
-import { DrillEntity } from '@holdfast/features/restores/index';
+import { DrillEntity, RestoreEntity, RollbackEntity } from '@holdfast/features/restores/index';
 import { SettingsEntity } from '@holdfast/features/settings/index';
 import { StorageTargets } from '@holdfast/features/storage/index';
 import { Keyring } from '@holdfast/platform/bytes/keyring';
@@ -52,6 +52,8 @@ const entities: EntitySchema[] = [
   DatabaseEntity,
   DrillEntity,
   RebuildEntity,
+  RestoreEntity,
+  RollbackEntity,
   SettingsEntity,
   VerificationEntity,
 ];

@@ -18,7 +18,13 @@ import {
 import { HeartbeatObserver, reconcile } from '@holdfast/features/health/index';
 import { HandBackError } from '@holdfast/features/operations/index';
 import { runOperation, sweepScratchFolders } from '@holdfast/features/operations/jobs';
-import { runDrill, sweepScratchDatabases } from '@holdfast/features/restores/jobs';
+import {
+  runDrill,
+  runRestore,
+  runRollback,
+  sweepRestoredDatabases,
+  sweepScratchDatabases,
+} from '@holdfast/features/restores/jobs';
 import { Loop } from '@holdfast/platform/loop';
 import { defineWorker, type JobHandlers } from '@holdfast/platform/queue/define-worker';
 import type { WorkerDeps } from './deps.ts';
@@ -107,6 +113,12 @@ function createLoops(deps: WorkerDeps): Loop[] {
       logger,
       task: () => sweepScratchDatabases(deps),
     }),
+    new Loop({
+      name: 'sweep-restored-databases',
+      intervalMs: sweepEveryMs,
+      logger,
+      task: () => sweepRestoredDatabases(deps),
+    }),
     ...(hasIdentity(deps)
       ? [new Loop({ name: 'check-keys', intervalMs: sweepEveryMs, logger, task: dailyKeyCheck(deps) })]
       : []),
@@ -134,6 +146,10 @@ function handlersOf(deps: WorkerDeps): JobHandlers {
       runOperation(deps, { ref: { kind: 'copy', id: operationId }, attempt, run: runCopy }, signal),
     'run-rebuild': ({ operationId, attempt }, signal) =>
       runOperation(deps, { ref: { kind: 'rebuild', id: operationId }, attempt, run: runRebuild }, signal),
+    'run-restore': ({ operationId, attempt }, signal) =>
+      runOperation(deps, { ref: { kind: 'restore', id: operationId }, attempt, run: runRestore }, signal),
+    'run-rollback': ({ operationId, attempt }, signal) =>
+      runOperation(deps, { ref: { kind: 'rollback', id: operationId }, attempt, run: runRollback }, signal),
     'delete-backup': async ({ backupId }) => {
       await removeDeletedBackup(deps, backupId);
       return undefined;

@@ -11,7 +11,7 @@ import {
 } from '@holdfast/features/backups/index';
 import { DatabaseEntity } from '@holdfast/features/databases/index';
 import { type OperationDeps, RunningOperations } from '@holdfast/features/operations/index';
-import { DrillEntity } from '@holdfast/features/restores/index';
+import { DrillEntity, RestoreEntity, RollbackEntity } from '@holdfast/features/restores/index';
 import { SettingsEntity } from '@holdfast/features/settings/index';
 import { Keyring } from '@holdfast/platform/bytes/keyring';
 import { StorageTargets } from '@holdfast/features/storage/index';
@@ -43,6 +43,8 @@ const entities: EntitySchema[] = [
   DatabaseEntity,
   DrillEntity,
   RebuildEntity,
+  RestoreEntity,
+  RollbackEntity,
   SettingsEntity,
   VerificationEntity,
 ];

@@ -14,7 +14,7 @@ const maxDatabaseNameLength = 100;
 export interface BackupNaming {
   readonly databaseName: string;
   readonly backupType: BackupType;
-  readonly source: Extract<BackupSource, 'manual' | 'imported'>;
+  readonly source: Extract<BackupSource, 'manual' | 'imported' | 'pre_restore'>;
   readonly backupFormat: BackupFormat;
   readonly compressionType: CompressionType;
   readonly isEncrypted: boolean;
@@ -27,6 +27,7 @@ export interface BackupNaming {
 export function backupFilename({
   databaseName,
   backupType,
+  source,
   backupFormat,
   compressionType,
   isEncrypted,
@@ -36,11 +37,13 @@ export function backupFilename({
   const stamp = at.toISOString().slice(0, 19).replace('T', '_').replaceAll(':', '-');
   const unique = uniqueId === undefined ? '' : `_${uniqueId}`;
   const suffix = `${formatSuffixes[backupFormat]}${compressionSuffix(compressionType)}${isEncrypted ? '.age' : ''}`;
-  return `${safeName(databaseName)}_${backupType}_${stamp}${unique}${suffix}`;
+  const kind = source === 'pre_restore' ? source : backupType;
+  return `${safeName(databaseName)}_${kind}_${stamp}${unique}${suffix}`;
 }
 
 export function backupPath(naming: BackupNaming): string {
-  return `${naming.source}/${backupFilename(naming)}`;
+  const folder = naming.source === 'pre_restore' ? 'restore-checkpoints' : naming.source;
+  return `${folder}/${backupFilename(naming)}`;
 }
 
 /** Up to the time stamp and what makes it unique; the attempt; the suffixes. A database's name may hold dots and stamps too. */

@@ -6,6 +6,12 @@ export async function findUse(manager: EntityManager, backupId: number): Promise
   const [use] = (await manager.query(
     `SELECT 'Drill ' || operation_id || ' uses' AS what FROM drills WHERE backup_id = $1 AND status IN ('pending', 'running')
      UNION ALL
+     SELECT 'Restore ' || operation_id || ' uses' FROM restore_operations
+       WHERE (source_backup_id = $1 OR pre_restore_backup_id = $1) AND status IN ('pending', 'pre_backup', 'restoring')
+     UNION ALL
+     SELECT 'Restore ' || operation_id || ' would be undone with' FROM restore_operations
+       WHERE pre_restore_backup_id = $1 AND can_rollback AND rolled_back_at IS NULL AND rollback_expires_at > clock_timestamp()
+     UNION ALL
      SELECT 'Verification ' || operation_id || ' uses' FROM verifications WHERE backup_id = $1 AND status IN ('pending', 'running')
      UNION ALL
      SELECT 'Copy ' || id || ' is made from' FROM backup_copies WHERE backup_id = $1 AND status = 'running'
@@ -21,6 +27,9 @@ export async function findUse(manager: EntityManager, backupId: number): Promise
 export async function findUseOfCopy(manager: EntityManager, copyId: string): Promise<string | null> {
   const [use] = (await manager.query(
     `SELECT 'Drill ' || operation_id AS what FROM drills WHERE copy_id = $1 AND status IN ('pending', 'running')
+     UNION ALL
+     SELECT 'Restore ' || operation_id FROM restore_operations
+       WHERE copy_id = $1 AND status IN ('pending', 'pre_backup', 'restoring')
      UNION ALL
      SELECT 'Verification ' || operation_id FROM verifications WHERE copy_id = $1 AND status IN ('pending', 'running')
      LIMIT 1`,

@@ -12,9 +12,8 @@ import { BackupEstimate } from '@holdfast/contracts/backup-estimates';
 import { AppError } from '@holdfast/contracts/errors';
 import { Manifest } from '@holdfast/contracts/manifest';
 import { OperationProgress } from '@holdfast/contracts/operations';
-import { IdParam } from '@holdfast/contracts/schema';
+import { IdempotencyKey, IdParam } from '@holdfast/contracts/schema';
 import { UpdateBackup } from '@holdfast/contracts/update-backup';
-import { Type } from '@sinclair/typebox';
 import { type DataSource, Not } from 'typeorm';
 import { actorOf, identityOf } from '../auth/index.ts';
 import { readCurrentProgress, requestCancel } from '../operations/index.ts';
@@ -47,12 +46,6 @@ import { verificationRoutes } from './verifications/verification-routes.ts';
 const tags = ['backups'];
 
 type BackupRoutesDeps = RequestBackupDeps & CoverageDeps & DownloadDeps & StoredArchiveDeps;
-
-const IdempotencyKey = Type.Object({
-  'idempotency-key': Type.Optional(
-    Type.String({ minLength: 1, maxLength: 255, pattern: '^[\\x20-\\x7e]+$' }),
-  ),
-});
 
 export const backupRoutes: FastifyPluginAsyncTypebox<BackupRoutesDeps> = async (app, deps) => {
   await app.register(reportRoutes, { ...deps, prefix: '' });

@@ -61,7 +61,9 @@ export async function runBackup(context: OperationContext): Promise<Completion> 
   const found = await deps.source.manager.findOneByOrFail(BackupEntity, { id: Number(ref.id) });
   const storage = await chooseStorage(deps.source.manager, deps.storage, found);
   const row = await takeOwnName(context, found, storage);
-  const address = databaseAddress(await findDatabase(deps.source.manager, row.databaseId), deps.secrets);
+  const registered = databaseAddress(await findDatabase(deps.source.manager, row.databaseId), deps.secrets);
+  // A restore may have another database of that server for its target.
+  const address = row.source === 'pre_restore' ? { ...registered, database: row.databaseName } : registered;
   // An earlier attempt whose worker died may still hold locks and snapshots on the server.
   await withDatabase(address, context.connect, (session) =>
     terminateBackends(

@@ -13,6 +13,10 @@ export async function activeOperations(manager: EntityManager, databaseId: numbe
        UNION ALL
        SELECT 'Restore ' || operation_id FROM restore_operations
          WHERE database_id = $1 AND status IN ('pending', 'pre_backup', 'restoring')
+       UNION ALL
+       SELECT 'Rollback ' || rollback.operation_id FROM restore_rollbacks rollback
+         JOIN restore_operations restore ON restore.operation_id = rollback.restore_operation_id
+         WHERE restore.database_id = $1 AND rollback.status IN ('pending', 'running')
      ) active LIMIT ${mostNamed}`,
     [databaseId],
   )) as { name: string }[];

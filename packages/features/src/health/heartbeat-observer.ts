@@ -11,6 +11,8 @@ export interface ObservedRow extends OperationRef {
   readonly heartbeat: string;
   readonly retryCount: number;
   readonly isCancelRequested: boolean;
+  /** What it is for may have happened already: another attempt has to look. */
+  readonly isPastReturn: boolean;
   readonly workerId: string;
 }
 

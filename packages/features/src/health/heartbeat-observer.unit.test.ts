@@ -13,6 +13,7 @@ const row = (heartbeat: string, attempt = 1): ObservedRow => ({
   heartbeat,
   retryCount: 0,
   isCancelRequested: false,
+  isPastReturn: false,
   workerId: 'w',
 });
 

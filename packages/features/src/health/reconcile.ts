@@ -12,11 +12,13 @@ import { enqueueCopyDeletion, enqueueDeletion, reconcileKeyChecks } from '../bac
 import {
   enqueueAttempt,
   hasRetryLeft,
+  isRunning,
   moveFrom,
   operationTables,
   publishOperationEvent,
   retryDelayMs,
 } from '../operations/index.ts';
+import { expireApprovals } from '../restores/index.ts';
 import { readSettings, type SettingsRow } from '../settings/index.ts';
 import type { HeartbeatObserver, ObservedRow } from './heartbeat-observer.ts';
 
@@ -47,6 +49,7 @@ export async function reconcile(deps: ReconcileDeps): Promise<void> {
   for (const kind of operationKinds) {
     await enqueueWaiting(deps, kind);
   }
+  await expireApprovals(deps);
   await enqueueDeletions(deps);
   await reconcileKeyChecks(deps);
 }
@@ -55,8 +58,9 @@ async function readRunning(source: DataSource, kind: OperationKind): Promise<Obs
   const { table, key } = operationTables[kind];
   const rows = (await source.query(
     `SELECT ${key}::text AS id, attempt, heartbeat_at::text AS heartbeat, retry_count AS "retryCount",
-       cancel_requested_at IS NOT NULL AS "isCancelRequested", worker_id AS "workerId"
-     FROM ${table} WHERE status = 'running'`,
+       cancel_requested_at IS NOT NULL AS "isCancelRequested", worker_id AS "workerId",
+       ${operationTables[kind].isPastReturn} AS "isPastReturn"
+     FROM ${table} WHERE ${isRunning(operationTables[kind])}`,
   )) as Omit<ObservedRow, 'kind'>[];
   return rows.map((row) => ({ ...row, kind }));
 }
@@ -68,9 +72,10 @@ async function rescue(deps: ReconcileDeps, row: ObservedRow, settings: SettingsR
     ? new AppError('CANCELLED', 'The operation was cancelled; its worker had died.')
     : new AppError('STALLED', `Worker ${row.workerId} gave no sign of life any more.`);
   const policy = { maxRetries: settings.maxRetries, retryDelaySeconds: settings.retryDelay };
+  const isOwed = operationTables[kind].isOwed || row.isPastReturn;
   const settlement = row.isCancelRequested
     ? ({ status: 'cancelled', error } as const)
-    : !hasRetryLeft(operationTables[kind], row.retryCount, settings.maxRetries)
+    : !hasRetryLeft({ isOwed }, row.retryCount, settings.maxRetries)
       ? ({ status: 'failed', error } as const)
       : ({
           status: 'pending',
@@ -111,10 +116,10 @@ async function rescue(deps: ReconcileDeps, row: ObservedRow, settings: SettingsR
 }
 
 async function enqueueWaiting({ source, queues }: ReconcileDeps, kind: OperationKind): Promise<void> {
-  const { table, key } = operationTables[kind];
+  const { table, key, isReleased } = operationTables[kind];
   const rows = (await source.query(
     `SELECT ${key}::text AS id, attempt, GREATEST(0, EXTRACT(EPOCH FROM not_before - clock_timestamp()) * 1000)::int AS "delayMs"
-     FROM ${table} WHERE status = 'pending' ORDER BY created_at, ${key} LIMIT ${enqueuePerPass}`,
+     FROM ${table} WHERE status = 'pending' AND ${isReleased} ORDER BY created_at, ${key} LIMIT ${enqueuePerPass}`,
   )) as { id: string; attempt: number; delayMs: number | null }[];
   for (const { id, attempt, delayMs } of rows) {
     await enqueueAttempt(queues, { kind, id, attempt: attempt + 1, delayMs: delayMs ?? 0 });

@@ -41,6 +41,8 @@ export interface OperationDeps {
 export interface OperationContext {
   readonly ref: OperationRef;
   readonly attempt: number;
+  /** Of another operation of this worker, which decides what follows when it fails. */
+  readonly isPart: boolean;
   readonly signal: AbortSignal;
   readonly progress: ProgressReporter;
   readonly settings: SettingsRow;

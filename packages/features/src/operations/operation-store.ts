@@ -1,7 +1,7 @@
 /** The moves of an operation's row: each one conditional UPDATE that names the attempt it belongs to. */
 import type { AppError } from '@holdfast/contracts/errors';
 import type { DataSource, EntityManager } from 'typeorm';
-import { type OperationTable, operationTables } from './operation-table.ts';
+import { isRunning, type OperationTable, operationTables } from './operation-table.ts';
 
 /** Claims are counted and made under this advisory lock, so that the limit holds across the cluster. */
 const claimLock = 7_301_002;
@@ -31,9 +31,9 @@ export async function claimOperation(
     }
     const claimed = await update(
       manager,
-      `UPDATE ${table.table} SET status = 'running', attempt = $2, worker_id = $3, heartbeat_at = clock_timestamp(), not_before = NULL,
+      `UPDATE ${table.table} SET status = '${table.runningStatuses[0]}', attempt = $2, worker_id = $3, heartbeat_at = clock_timestamp(), not_before = NULL,
          started_at = clock_timestamp(), error_code = NULL, error_message = NULL, error_remediation = NULL
-       WHERE ${table.key} = $1 AND status = 'pending' AND attempt = $2 - 1 AND cancel_requested_at IS NULL
+       WHERE ${table.key} = $1 AND status = 'pending' AND attempt = $2 - 1 AND cancel_requested_at IS NULL AND ${table.isReleased}
          AND (not_before IS NULL OR not_before <= clock_timestamp())`,
       [claim.id, claim.attempt, claim.workerId],
     );
@@ -43,7 +43,7 @@ export async function claimOperation(
 
 async function hasReachedLimit(manager: EntityManager): Promise<boolean> {
   const counts = Object.values(operationTables).map(
-    ({ table }) => `(SELECT count(*) FROM ${table} WHERE status = 'running')`,
+    (kind) => `(SELECT count(*) FROM ${kind.table} WHERE ${isRunning(kind)})`,
   );
   const [row] = (await manager.query(
     `SELECT ${counts.join(' + ')} >= (SELECT max_concurrent_operations FROM backup_settings WHERE id = 1) AS "isFull"`,
@@ -57,7 +57,8 @@ async function isWaiting(
   { id, attempt }: Attempt,
 ): Promise<boolean> {
   const rows = (await manager.query(
-    `SELECT 1 FROM ${table.table} WHERE ${table.key} = $1 AND status = 'pending' AND attempt = $2 - 1 AND cancel_requested_at IS NULL`,
+    `SELECT 1 FROM ${table.table}
+     WHERE ${table.key} = $1 AND status = 'pending' AND attempt = $2 - 1 AND cancel_requested_at IS NULL AND ${table.isReleased}`,
     [id, attempt],
   )) as unknown[];
   return rows.length > 0;
@@ -75,7 +76,7 @@ export async function beat(
   { id, attempt }: Attempt,
 ): Promise<BeatAnswer> {
   const [rows] = (await source.query(
-    `UPDATE ${table.table} SET heartbeat_at = clock_timestamp() WHERE ${table.key} = $1 AND attempt = $2 AND status = 'running'
+    `UPDATE ${table.table} SET heartbeat_at = clock_timestamp() WHERE ${table.key} = $1 AND attempt = $2 AND ${isRunning(table)}
      RETURNING cancel_requested_at IS NOT NULL AS "isCancelRequested"`,
     [id, attempt],
   )) as [{ isCancelRequested: boolean }[], number];
@@ -89,7 +90,7 @@ export async function lockAttempt(
   { id, attempt }: Attempt,
 ): Promise<boolean> {
   const rows = (await manager.query(
-    `SELECT 1 FROM ${table.table} WHERE ${table.key} = $1 AND attempt = $2 AND status = 'running' FOR UPDATE`,
+    `SELECT 1 FROM ${table.table} WHERE ${table.key} = $1 AND attempt = $2 AND ${isRunning(table)} FOR UPDATE`,
     [id, attempt],
   )) as unknown[];
   return rows.length > 0;
@@ -168,7 +169,7 @@ export async function moveFrom(
   return await update(
     manager,
     `UPDATE ${table.table} SET ${sets.join(', ')}
-     WHERE ${table.key} = $1 AND attempt = $2 AND status = '${options.from}'${condition}`,
+     WHERE ${table.key} = $1 AND attempt = $2 AND ${options.from === 'running' ? isRunning(table) : `status = 'pending'`}${condition}`,
     values,
   );
 }

@@ -2,6 +2,7 @@
 import type { BackupStatus } from '@holdfast/contracts/backups';
 import type { CopyStatus } from '@holdfast/contracts/copies';
 import type { OperationStatus } from '@holdfast/contracts/operations';
+import type { RestoreStatus } from '@holdfast/contracts/restores';
 
 export const backupMoves: Readonly<Record<BackupStatus, readonly BackupStatus[]>> = {
   pending: ['running', 'failed', 'cancelled'],
@@ -13,10 +14,20 @@ export const backupMoves: Readonly<Record<BackupStatus, readonly BackupStatus[]>
   deleted: [],
 };
 
-/** Of what is never deleted: drills, verifications, rebuilds. */
+/** Of what is never deleted: drills, verifications, rebuilds, rollbacks. */
 export const operationMoves: Readonly<Record<OperationStatus, readonly OperationStatus[]>> = {
   pending: ['running', 'failed', 'cancelled'],
   running: ['completed', 'failed', 'cancelled', 'pending'],
+  completed: [],
+  failed: [],
+  cancelled: [],
+};
+
+/** A claim begins with the safety backup, also where there is none to make; whoever restores without one moves on at once. */
+export const restoreMoves: Readonly<Record<RestoreStatus, readonly RestoreStatus[]>> = {
+  pending: ['pre_backup', 'failed', 'cancelled'],
+  pre_backup: ['restoring', 'failed', 'cancelled', 'pending'],
+  restoring: ['completed', 'failed', 'cancelled', 'pending'],
   completed: [],
   failed: [],
   cancelled: [],

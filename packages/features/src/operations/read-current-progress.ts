@@ -29,8 +29,10 @@ export async function readCurrentProgress(
   const row = await readRow(deps.source, ref);
   // Redis may be away: the row alone is an answer too.
   const live = await readProgress(deps.redis, deps.keys, ref).catch(() => null);
-  if (live !== null && live.attempt === row.attempt && live.status === row.status) {
-    return live;
+  // While a worker has it, the row may have more exact a word than `running`.
+  const isLive = live?.status === 'running' && operationTables[ref.kind].runningStatuses.includes(row.status);
+  if (live !== null && live.attempt === row.attempt && (isLive || live.status === row.status)) {
+    return { ...live, status: row.status };
   }
   const isDone = row.status === 'completed';
   return {

@@ -25,6 +25,14 @@ export async function requestCancel(deps: RequestDeps, ref: OperationRef, actor:
     if (state.status === 'cancelled' || state.isCancelRequested) {
       return 'unchanged';
     }
+    if (state.isPastReturn && !isFinal(state.status)) {
+      throw new AppError('IN_USE', 'The databases are being exchanged; it can no longer be cancelled.', {
+        remediation:
+          ref.kind === 'restore'
+            ? `Wait for its end, then undo it with POST /restores/${ref.id}/rollback.`
+            : 'Wait for its end.',
+      });
+    }
     if (state.status === 'pending') {
       const error = new AppError('CANCELLED', `Cancelled by ${actor.name} before it started.`);
       await moveFrom(manager, operationTables[ref.kind], {
@@ -33,7 +41,7 @@ export async function requestCancel(deps: RequestDeps, ref: OperationRef, actor:
         from: 'pending',
         settlement: { status: 'cancelled', error },
       });
-    } else if (state.status === 'running') {
+    } else if (operationTables[ref.kind].runningStatuses.includes(state.status)) {
       const { table, key } = operationTables[ref.kind];
       await manager.query(`UPDATE ${table} SET cancel_requested_at = clock_timestamp() WHERE ${key} = $1`, [
         ref.id,
@@ -50,25 +58,31 @@ export async function requestCancel(deps: RequestDeps, ref: OperationRef, actor:
       outcome: 'succeeded',
       before: { status: state.status },
     });
-    return state.status;
+    return state.status === 'pending' ? 'cancelled' : 'asked';
   });
-  if (outcome === 'running') {
+  if (outcome === 'asked') {
     await publishCancel(deps, ref);
-  } else if (outcome === 'pending') {
+  } else if (outcome === 'cancelled') {
     await publishOperationEvent(deps, { ...ref, event: 'ended', status: 'cancelled' });
   }
+}
+
+function isFinal(status: string): boolean {
+  return status === 'completed' || status === 'failed';
 }
 
 interface RowState {
   status: string;
   attempt: number;
   isCancelRequested: boolean;
+  isPastReturn: boolean;
 }
 
 async function lockRow(manager: EntityManager, ref: OperationRef): Promise<RowState> {
-  const { table, key } = operationTables[ref.kind];
+  const { table, key, isPastReturn } = operationTables[ref.kind];
   const [row] = (await manager.query(
-    `SELECT status, attempt, cancel_requested_at IS NOT NULL AS "isCancelRequested" FROM ${table} WHERE ${key} = $1 FOR UPDATE`,
+    `SELECT status, attempt, cancel_requested_at IS NOT NULL AS "isCancelRequested", ${isPastReturn} AS "isPastReturn"
+     FROM ${table} WHERE ${key} = $1 FOR UPDATE`,
     [ref.id],
   )) as RowState[];
   if (row === undefined) {

@@ -36,6 +36,8 @@ export interface OperationWork {
   readonly attempt: number;
   /** Throws AppError, or what the signal was aborted with. */
   readonly run: (context: OperationContext) => Promise<Completion>;
+  /** Claimed already, by an operation of this worker that it is a part of: it takes no slot of its own and is not tried again by itself. */
+  readonly isPart?: boolean;
 }
 
 export async function runOperation(
@@ -46,8 +48,11 @@ export async function runOperation(
   const { ref, attempt } = work;
   const table = operationTables[ref.kind];
   const settings = await readSettings(deps.source);
-  const claim = await claimOperation(deps.source, table, { id: ref.id, attempt, workerId: deps.workerId });
-  if (claim !== 'claimed') {
+  const isClaimed =
+    work.isPart === true ||
+    (await claimOperation(deps.source, table, { id: ref.id, attempt, workerId: deps.workerId })) ===
+      'claimed';
+  if (!isClaimed) {
     // Not waiting for this attempt, or as many run as may: the reconciler adds the job of a row that waits again.
     return undefined;
   }
@@ -83,7 +88,7 @@ export async function runOperation(
 
 function createContext(
   deps: OperationDeps,
-  { ref, attempt }: OperationWork,
+  { ref, attempt, isPart = false }: OperationWork,
   given: Pick<OperationContext, 'settings' | 'signal' | 'onEnd'>,
 ): OperationContext {
   const logger = deps.logger.child({ operation: `${ref.kind}:${ref.id}`, attempt });
@@ -92,6 +97,7 @@ function createContext(
     ...given,
     ref,
     attempt,
+    isPart,
     logger,
     deps,
     progress: new ProgressReporter(meter, { redis: deps.redis, keys: deps.keys, logger }),
@@ -184,9 +190,11 @@ async function settleFailure(context: OperationContext, failure: unknown): Promi
 }
 
 async function chooseSettlement(context: OperationContext, failure: unknown): Promise<Settlement> {
-  const { deps, ref, settings, logger } = context;
+  const { deps, ref, settings, logger, isPart } = context;
   if (failure instanceof HandBackError) {
-    return { status: 'pending', error: null, retryInMs: 0 };
+    return isPart
+      ? { status: 'cancelled', error: new AppError('CANCELLED', 'What it was a part of was handed back.') }
+      : { status: 'pending', error: null, retryInMs: 0 };
   }
   const error =
     failure instanceof AppError ? failure : new AppError(...nameUnexpected(failure), { cause: failure });
@@ -196,11 +204,15 @@ async function chooseSettlement(context: OperationContext, failure: unknown): Pr
   }
   const operation = operationTables[ref.kind];
   const { table, key } = operation;
-  const [row] = await untilMetadataAnswers<{ retry_count: number }[]>(context, () =>
-    deps.source.query(`SELECT retry_count FROM ${table} WHERE ${key} = $1`, [ref.id]),
+  const [row] = await untilMetadataAnswers<{ retryCount: number; isPastReturn: boolean }[]>(context, () =>
+    deps.source.query(
+      `SELECT retry_count AS "retryCount", ${operation.isPastReturn} AS "isPastReturn" FROM ${table} WHERE ${key} = $1`,
+      [ref.id],
+    ),
   );
-  const retryCount = row?.retry_count ?? 0;
-  if (!error.transient || !hasRetryLeft(operation, retryCount, settings.maxRetries)) {
+  const retryCount = row?.retryCount ?? 0;
+  const isOwed = operation.isOwed || (row?.isPastReturn ?? false);
+  if (isPart || !error.transient || !hasRetryLeft({ isOwed }, retryCount, settings.maxRetries)) {
     return { status: 'failed', error };
   }
   const policy = { maxRetries: settings.maxRetries, retryDelaySeconds: settings.retryDelay };

@@ -3,7 +3,7 @@ import { mkdir, readdir, rm, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { AppError } from '@holdfast/contracts/errors';
 import type { OperationContext, OperationDeps } from './operation-context.ts';
-import { operationTables } from './operation-table.ts';
+import { isRunning, operationTables } from './operation-table.ts';
 
 /** `<kind>-<id>-<attempt>` */
 const folderName = /^([a-z_]+)-(.+)-(\d+)$/;
@@ -73,7 +73,7 @@ async function isInUse({ source }: Pick<OperationDeps, 'source'>, name: string):
     return true;
   }
   const [row] = (await source.query(
-    `SELECT status = 'running' AND attempt = $2 AS "isRunning" FROM ${table.table} WHERE ${table.key}::text = $1`,
+    `SELECT ${isRunning(table)} AND attempt = $2 AS "isRunning" FROM ${table.table} WHERE ${table.key}::text = $1`,
     [id, Number(attempt)],
   )) as { isRunning: boolean }[];
   return row?.isRunning ?? true;

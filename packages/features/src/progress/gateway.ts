@@ -137,6 +137,8 @@ const idPatterns = {
   drill: uuidPattern,
   verify: uuidPattern,
   rebuild: uuidPattern,
+  restore: uuidPattern,
+  rollback: uuidPattern,
   copy: uuidPattern,
 } as const satisfies Record<OperationKind, RegExp>;
 

@@ -41,3 +41,21 @@ export function restrictKey({ version, majorVersion }: ClientPrograms): string |
   const isLockable = majorVersion >= 18 || minor >= (firstLockable[majorVersion] ?? Number.POSITIVE_INFINITY);
   return isLockable ? randomBytes(24).toString('hex') : null;
 }
+
+/** Statistics for the planner of every table: a restore brings none. */
+export function analyseCommand({ client, address, connect }: PsqlOptions): ToolCommand {
+  return {
+    program: client.psql,
+    args: [
+      '--no-psqlrc',
+      '--no-password',
+      '--quiet',
+      '--set=ON_ERROR_STOP=1',
+      `--dbname=${address.database}`,
+      '--command=ANALYZE',
+    ],
+    env: libpqEnvironment(address, connect),
+    stdin: 'ignore',
+    stdout: 'ignore',
+  };
+}

@@ -8,3 +8,10 @@ export function quoteIdentifier(name: string): string {
 export function literalPattern(schema: string, name?: string): string {
   return name === undefined ? quoteIdentifier(schema) : `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;
 }
+
+/** With or without standard_conforming_strings. */
+export function quoteLiteral(text: string): string {
+  return text.includes('\\')
+    ? `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+    : `'${text.replaceAll("'", "''")}'`;
+}

@@ -1,7 +1,7 @@
 /** Short-lived databases of ours, made from template0 and dropped whatever happens. */
 import type { Manifest } from '@holdfast/contracts/manifest';
 import type { DatabaseSession } from './database-session.ts';
-import { quoteIdentifier } from './quote.ts';
+import { quoteIdentifier, quoteLiteral } from './quote.ts';
 
 /** Says in the catalogue whose it is, so that only our own are ever dropped. */
 const ownComment = 'Scratch database of Holdfast; dropped by it';
@@ -20,16 +20,26 @@ export async function createScratchDatabase(
   session: DatabaseSession,
   { name, like }: ScratchDatabaseOptions,
 ): Promise<void> {
-  const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`;
   const locale =
     like.localeProvider === 'icu' && like.icuLocale !== null
-      ? ` LOCALE_PROVIDER icu ICU_LOCALE ${literal(like.icuLocale)}`
+      ? ` LOCALE_PROVIDER icu ICU_LOCALE ${quoteLiteral(like.icuLocale)}`
       : '';
-  await session.query(
-    `CREATE DATABASE ${quoteIdentifier(name)} TEMPLATE template0 ENCODING ${literal(like.encoding)}
-       LC_COLLATE ${literal(like.collate)} LC_CTYPE ${literal(like.ctype)}${locale}`,
+  await createScratchFrom(
+    session,
+    name,
+    `CREATE DATABASE ${quoteIdentifier(name)} TEMPLATE template0 ENCODING ${quoteLiteral(like.encoding)}
+       LC_COLLATE ${quoteLiteral(like.collate)} LC_CTYPE ${quoteLiteral(like.ctype)}${locale}`,
   );
-  await session.query(`COMMENT ON DATABASE ${quoteIdentifier(name)} IS ${literal(ownComment)}`);
+}
+
+/** By a statement that says what else it shall be. */
+export async function createScratchFrom(
+  session: DatabaseSession,
+  name: string,
+  statement: string,
+): Promise<void> {
+  await session.query(statement);
+  await session.query(`COMMENT ON DATABASE ${quoteIdentifier(name)} IS ${quoteLiteral(ownComment)}`);
 }
 
 /** Ends its sessions and drops it; no error when it does not exist. */

@@ -8,6 +8,7 @@ import { SelectionGlobalsPoliteness1764100000500 } from './1764100000500-selecti
 import { RebuildAndImport1764100000600 } from './1764100000600-rebuild-and-import.ts';
 import { BackupCopies1764100000700 } from './1764100000700-backup-copies.ts';
 import { AnomaliesAndKeyChecks1764100000800 } from './1764100000800-anomalies-and-key-checks.ts';
+import { Restores1764100000900 } from './1764100000900-restores.ts';
 
 export const migrations = [
   CreateCatalogue1764000000000,
@@ -19,4 +20,5 @@ export const migrations = [
   RebuildAndImport1764100000600,
   BackupCopies1764100000700,
   AnomaliesAndKeyChecks1764100000800,
+  Restores1764100000900,
 ];

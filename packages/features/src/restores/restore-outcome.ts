@@ -1,0 +1,29 @@
+/** Whether a restore has happened, as the server itself tells, and what its row says then. */
+import type { DatabaseSession } from '@holdfast/platform/pgtools/database-session';
+import { readSwapState } from '@holdfast/platform/pgtools/swap-databases';
+import type { OperationContext } from '../operations/index.ts';
+import { keptName } from './restore-names.ts';
+import type { RestoreRow } from './restore.entity.ts';
+
+export async function hasExchanged(
+  server: DatabaseSession,
+  { operationId, targetDatabase }: Pick<RestoreRow, 'operationId' | 'targetDatabase'>,
+): Promise<boolean> {
+  const names = { operationId, live: targetDatabase, aside: keptName(operationId) };
+  return (await readSwapState(server, names)) === 'swapped';
+}
+
+/** Columns of the row of a restore that has happened. */
+export function outcomeColumns(
+  { deps, settings }: OperationContext,
+  { operationId, plan }: RestoreRow,
+): Record<string, unknown> {
+  const windowMs = settings.rollbackWindowHours * 3_600_000;
+  return {
+    current_step: null,
+    progress_percent: 100,
+    kept_database: plan.strategy === 'swap' ? keptName(operationId) : null,
+    can_rollback: windowMs > 0,
+    rollback_expires_at: new Date(deps.clock.now().getTime() + windowMs),
+  };
+}
