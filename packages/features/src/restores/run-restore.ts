@@ -11,9 +11,10 @@ import { databaseAddress, findDatabase } from '../databases/index.ts';
 import { applicationNamePrefix, type OperationContext } from '../operations/index.ts';
 import { type Completion, watchServer } from '../operations/jobs.ts';
 import { recordOnRow, type RestoreJob } from './restore-job.ts';
-import { keptName, shadowPrefix } from './restore-names.ts';
+import { shadowPrefix } from './restore-names.ts';
 import { RestoreEntity, type RestoreRow } from './restore.entity.ts';
 import { restoreByNewDatabase } from './restore-by-new-database.ts';
+import { restoreInPlace } from './restore-in-place.ts';
 import { completeExchange, restoreBySwap } from './restore-by-swap.ts';
 import { hasExchanged } from './restore-outcome.ts';
 import { takeSafetyBackup } from './take-safety-backup.ts';
@@ -43,6 +44,7 @@ export async function runRestore(context: OperationContext): Promise<Completion>
       );
     }
   });
+  refuseUnsupported(row);
   const job = await prepareJob(context, { row, target, maintenance, server });
   const watch = watchServer(context, maintenance);
   try {
@@ -68,7 +70,21 @@ async function carryOut(context: OperationContext, job: RestoreJob): Promise<Com
     case 'new_database':
       return await restoreByNewDatabase(context, job);
     case 'in_place':
-      throw new AppError('INVALID_CONFIG', 'This worker cannot restore in place.');
+      return await restoreInPlace(context, job);
+  }
+}
+
+/** @throws AppError INVALID_CONFIG */
+function refuseUnsupported({ restoreType, plan }: RestoreRow): void {
+  if (restoreType === 'selective' || plan.tables !== null) {
+    throw new AppError('INVALID_CONFIG', 'Single tables are not restored yet.', {
+      remediation: 'Restore everything into a new database and copy from there what is wanted.',
+    });
+  }
+  if (restoreType === 'data_only' && plan.strategy !== 'in_place') {
+    throw new AppError('INVALID_CONFIG', 'Data alone needs a database that has the tables.', {
+      remediation: 'Restore it in place.',
+    });
   }
 }
 
@@ -108,11 +124,11 @@ async function forgetExchange(context: OperationContext, row: RestoreRow): Promi
   if (row.metadata['exchangeBegunAt'] === undefined) {
     return;
   }
-  await recordOnRow(context, `metadata = metadata - 'exchangeBegunAt'`);
+  await recordOnRow(context, `metadata = metadata - 'exchangeBegunAt' - 'transactionId'`);
   if (row.retryCount > context.settings.maxRetries) {
     throw new AppError(
       'STALLED',
-      `The worker died before the databases were exchanged; "${row.targetDatabase}" is as it was, and "${keptName(row.operationId)}" does not exist.`,
+      `The worker died before anything had changed; "${row.targetDatabase}" is as it was.`,
       { transient: false },
     );
   }
