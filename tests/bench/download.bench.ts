@@ -61,9 +61,9 @@ async function writeBackup(file: string): Promise<{ md5: string; sha256: string 
 
 async function insertRow(stack: TestStack, sums: { md5: string; sha256: string }): Promise<number> {
   const [row] = await stack.metadata.query<{ id: number }>(
-    `INSERT INTO admin_backups (filename, file_path, display_name, database_name, database_id, status, file_size, checksum_sha256, checksum_md5, manifest, proof_level, completed_at)
-     VALUES ('bench.dump.zst', 'manual/bench.dump.zst', 'bench', 'bench', 1, 'completed', $1, $2, $3, '{}', 'stored', now()) RETURNING id`,
-    [sizeBytes, sums.sha256, sums.md5],
+    `INSERT INTO admin_backups (filename, file_path, display_name, database_name, database_id, status, file_size, checksum_sha256, checksum_md5, manifest, proof_level, completed_at, storage_target)
+     VALUES ('bench.dump.zst', 'manual/bench.dump.zst', 'bench', 'bench', 1, 'completed', $1, $2, $3, '{}', 'stored', now(), $4) RETURNING id`,
+    [sizeBytes, sums.sha256, sums.md5, `file://${stack.storageDir}`],
   );
   return (row as { id: number }).id;
 }

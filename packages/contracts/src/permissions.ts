@@ -10,7 +10,8 @@ type Rule =
   | Role
   | 'settings:allowed_backup_roles'
   | 'mod or settings:allowed_backup_roles'
-  | 'settings:allowed_restore_roles';
+  | 'settings:allowed_restore_roles'
+  | 'admin or settings:allowed_restore_roles';
 
 export const permissions = {
   'health.read-open': 'anyone',
@@ -33,10 +34,19 @@ export const permissions = {
   'backups.recovery-kit': 'admin',
   'catalog.rebuild': 'super-admin',
   'backups.copy': 'admin',
+  'retention.preview': 'mod',
+  'retention.clean-up': 'admin',
   /** The link itself is the right; whose it is must still have it. */
   'downloads.follow-link': 'anyone',
   'drills.create': 'admin',
   'drills.read': 'mod',
+  'restores.read': 'settings:allowed_restore_roles',
+  'restores.create': 'settings:allowed_restore_roles',
+  /** Never of one's own: the command checks that, and the database does. */
+  'restores.decide': 'settings:allowed_restore_roles',
+  'restores.cancel': 'admin or settings:allowed_restore_roles',
+  /** Who started it, or an admin: the command checks that. */
+  'restores.rollback': 'admin or settings:allowed_restore_roles',
   'databases.read': 'admin',
   'databases.write': 'super-admin',
   'coverage.read': 'mod',

@@ -82,6 +82,12 @@ const optionFields = {
   includeIndexes: Type.Optional(Type.Boolean({ default: true })),
   includeConstraints: Type.Optional(Type.Boolean({ default: true })),
   includeTriggers: Type.Optional(Type.Boolean({ default: true })),
+  allowUnpatchedClient: Type.Optional(
+    Type.Boolean({
+      default: false,
+      description: 'Restore what was made elsewhere also by a client with known flaws that let it run code',
+    }),
+  ),
   jobs: Type.Optional(
     Type.Integer({ minimum: 1, maximum: 64, description: 'Connections that restore at once; default: 1' }),
   ),
@@ -132,6 +138,7 @@ export const RestorePlan = Type.Object({
     }),
   ),
   jobs: Type.Integer(),
+  allowUnpatchedClient: Type.Boolean(),
 });
 export type RestorePlan = Static<typeof RestorePlan>;
 
@@ -199,7 +206,10 @@ export const RestoreValidation = Type.Object(
       warnings: Type.Array(Finding),
     }),
     schemaDiff: SchemaDiff,
-    approval: Type.Object({ isRequired: Type.Boolean(), possibleApprovers: Type.Integer() }),
+    approval: Type.Object({
+      isRequired: Type.Boolean(),
+      possibleApprovers: Type.Integer({ description: 'People who could, other than who asks' }),
+    }),
     confirmTarget: Type.String({ description: 'What the person has to type' }),
     confirmationToken: Nullable(Type.String()),
     confirmationExpiresAt: Nullable(Timestamp),

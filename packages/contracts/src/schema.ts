@@ -35,6 +35,12 @@ export const OperationIdParam = Type.Object(
   { additionalProperties: false },
 );
 
+export const IdempotencyKey = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({ minLength: 1, maxLength: 255, pattern: '^[\\x20-\\x7e]+$' }),
+  ),
+});
+
 export const Pagination = Type.Object({
   page: Type.Integer(),
   limit: Type.Integer(),

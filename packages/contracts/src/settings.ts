@@ -27,8 +27,16 @@ const changeable = {
     36_500,
     'Days after which a backup expires that was asked for without expiresAt; 0: never',
   ),
-  maxManualBackups: Whole(1, 1_000_000, 'Manual backups that are kept'),
-  maxScheduledBackups: Whole(1, 1_000_000, 'Scheduled backups that are kept'),
+  maxManualBackups: Whole(
+    1,
+    1_000_000,
+    'Good manual backups that are kept; cleaning up removes the oldest of more',
+  ),
+  maxScheduledBackups: Whole(
+    1,
+    1_000_000,
+    'Good scheduled backups that are kept; cleaning up removes the oldest of more',
+  ),
   requireApprovalForRestore: Type.Boolean({ description: 'Another person has to approve a restore' }),
   allowedRestoreRoles: Roles('Roles that may restore; super-admin always may'),
   allowedBackupRoles: Roles('Roles that may create backups; super-admin always may'),
@@ -38,9 +46,12 @@ const changeable = {
   connectionTimeout: Whole(1, 3600, 'Seconds to wait for a connection to a database'),
   commandTimeout: Whole(1, 365 * day, 'Seconds an operation may take in all'),
   maxConcurrentOperations: Whole(1, 1000, 'Operations at once in the whole cluster'),
-  cleanupFrequency: OneOf(['daily', 'weekly']),
+  cleanupFrequency: OneOf(['daily', 'weekly'], 'Weekly is on Mondays'),
   cleanupTime: Type.String({ pattern: '^([01][0-9]|2[0-3]):[0-5][0-9]$', description: 'HH:MM, UTC' }),
-  autoCleanupEnabled: Type.Boolean({ description: 'Expired backups are removed by themselves' }),
+  autoCleanupEnabled: Type.Boolean({
+    description:
+      'What retention lets go is removed by itself: at the time of cleaning up, and for a backup that would not fit',
+  }),
   maxRetries: Whole(0, 100, 'Further attempts after a transient failure'),
   retryDelay: Whole(0, day, 'Seconds before the first retry; each further one waits twice as long'),
   stallTimeout: Whole(1, 7 * day, 'Seconds without a byte or a sign of work before an operation is stopped'),

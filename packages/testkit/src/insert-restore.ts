@@ -18,14 +18,15 @@ export async function insertRestore(
   { metadata }: Pick<TestStack, 'metadata'>,
   { backup, strategy, targetDatabase, restoreType = 'full', ...options }: InsertRestore,
 ): Promise<string> {
-  const plan = {
+  const plan: RestorePlan = {
     strategy,
     steps: [],
     target: { databaseId: backup.databaseId, database: targetDatabase, exists: strategy !== 'new_database' },
     tables: null,
     jobs: 1,
+    allowUnpatchedClient: false,
     ...options.plan,
-  } satisfies RestorePlan;
+  };
   const columns = {
     display_name: 'test',
     source_backup_id: backup.id,

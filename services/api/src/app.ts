@@ -9,7 +9,7 @@ import { healthRoutes } from '@holdfast/features/health/routes';
 import { readCurrentProgress } from '@holdfast/features/operations/index';
 import { openGateway } from '@holdfast/features/progress/gateway';
 import { readActiveProgress } from '@holdfast/features/progress/index';
-import { drillRoutes } from '@holdfast/features/restores/routes';
+import { restoresRoutes } from '@holdfast/features/restores/routes';
 import { settingsRoutes } from '@holdfast/features/settings/routes';
 import { readSettings, seedStorageLocation } from '@holdfast/features/settings/index';
 import { migrateUp } from '@holdfast/platform/db/migrate';
@@ -46,7 +46,7 @@ export async function createApp(deps: ApiDeps): Promise<App> {
   });
   await server.register(settingsRoutes, { ...deps, prefix: base });
   await server.register(databaseRoutes, { ...deps, prefix: base });
-  await server.register(drillRoutes, { ...deps, prefix: base });
+  await server.register(restoresRoutes, { ...deps, prefix: base });
   await server.ready();
   const observer = new HeartbeatObserver(config.HOLDFAST_LEASE_SECONDS * 1000, deps.clock);
   const reconciler = new Loop({

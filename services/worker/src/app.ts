@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '@holdfast/contracts/errors';
 import type { OperationRef } from '@holdfast/contracts/operations';
 import {
+  cleanUpWhenDue,
   dailyKeyCheck,
   mergeBackupCounts,
   removeDeletedBackup,
@@ -93,6 +94,12 @@ function createLoops(deps: WorkerDeps): Loop[] {
       intervalMs: sweepEveryMs,
       logger,
       task: () => sweepScratchFolders(deps),
+    }),
+    new Loop({
+      name: 'clean-up',
+      intervalMs: config.HOLDFAST_RECONCILE_SECONDS * 1000,
+      logger,
+      task: () => cleanUpWhenDue(deps),
     }),
     new Loop({
       name: 'merge-backup-counts',

@@ -3,6 +3,7 @@ import { permissions, type Permission, type Role, roles } from '@holdfast/contra
 
 export interface AllowedRoles {
   readonly allowedBackupRoles: readonly string[];
+  readonly allowedRestoreRoles: readonly string[];
 }
 
 export function can(role: Role | null, permission: Permission, settings: AllowedRoles): boolean {
@@ -21,6 +22,10 @@ export function can(role: Role | null, permission: Permission, settings: Allowed
       return role === 'super-admin' || settings.allowedBackupRoles.includes(role);
     case 'mod or settings:allowed_backup_roles':
       return isAtLeast('mod') || settings.allowedBackupRoles.includes(role);
+    case 'settings:allowed_restore_roles':
+      return role === 'super-admin' || settings.allowedRestoreRoles.includes(role);
+    case 'admin or settings:allowed_restore_roles':
+      return isAtLeast('admin') || settings.allowedRestoreRoles.includes(role);
     default:
       return isAtLeast(rule);
   }

@@ -1,14 +1,18 @@
 /** Command: accept a backup. Its row and the audit line are committed together; the job follows. */
-import { createHash } from 'node:crypto';
 import type { CreateBackup } from '@holdfast/contracts/backups';
-import { AppError } from '@holdfast/contracts/errors';
 import type { Clock } from '@holdfast/platform/clock';
-import { canonicalJson } from '@holdfast/platform/crypto/canonical-json';
 import type { SecretBox } from '@holdfast/platform/crypto/secret-box';
 import type { EntityManager, QueryDeepPartialEntity } from 'typeorm';
 import { type Actor, recordAudit } from '../audit/index.ts';
 import { holdDatabase } from '../databases/index.ts';
-import { enqueueAttempt, publishOperationEvent, type RequestDeps } from '../operations/index.ts';
+import {
+  claimKey,
+  enqueueAttempt,
+  isKeyTaken,
+  keepAnswer,
+  publishOperationEvent,
+  type RequestDeps,
+} from '../operations/index.ts';
 import { readSettings } from '../settings/index.ts';
 import type { StorageTargets } from '../storage/index.ts';
 import { BackupEntity, type BackupRow } from './backup.entity.ts';
@@ -43,7 +47,7 @@ interface Accepted {
  */
 export async function requestBackup(deps: RequestBackupDeps, request: RequestBackup): Promise<number> {
   checkRequest(request.input);
-  if (!(await isRepeated(deps, request))) {
+  if (!(await isKeyTaken(deps.source, { actor: request.actor, key: request.idempotencyKey }))) {
     await checkLiveSelection(deps, request.input);
   }
   const { backupId, isRepeat } = await deps.source.transaction((manager) => accept(deps, manager, request));
@@ -62,35 +66,21 @@ export async function requestBackup(deps: RequestBackupDeps, request: RequestBac
   return backupId;
 }
 
-/** A request that was accepted already is answered as it was then, whatever its tables have become. */
-async function isRepeated(
-  { source }: RequestBackupDeps,
-  { actor, idempotencyKey }: RequestBackup,
-): Promise<boolean> {
-  const rows = (await source.query('SELECT 1 FROM idempotency_keys WHERE user_id = $1 AND key = $2', [
-    actor.userId,
-    idempotencyKey,
-  ])) as unknown[];
-  return rows.length > 0;
-}
-
 async function accept(
   deps: RequestBackupDeps,
   manager: EntityManager,
   { input, actor, idempotencyKey }: RequestBackup,
 ): Promise<Accepted> {
   const earlier =
-    idempotencyKey === null ? null : await claimKey(manager, { input, actor, key: idempotencyKey });
+    idempotencyKey === null
+      ? null
+      : await claimKey<{ backupId: number }>(manager, { input, actor, key: idempotencyKey });
   if (earlier !== null) {
-    return { backupId: earlier, isRepeat: true };
+    return { ...earlier, isRepeat: true };
   }
   const backupId = await insertBackup(deps, manager, { input, actor });
   if (idempotencyKey !== null) {
-    await manager.query('UPDATE idempotency_keys SET answer = $3 WHERE user_id = $1 AND key = $2', [
-      actor.userId,
-      idempotencyKey,
-      { backupId },
-    ]);
+    await keepAnswer(manager, { actor, key: idempotencyKey }, { backupId });
   }
   await recordAudit(manager, actor, {
     action: 'backup.create',
@@ -100,29 +90,6 @@ async function accept(
     after: input,
   });
   return { backupId, isRepeat: false };
-}
-
-/** The backup that this key already made, or null after taking the key; a request that runs at the same time waits here. */
-async function claimKey(
-  manager: EntityManager,
-  { input, actor, key }: { input: CreateBackup; actor: Actor; key: string },
-): Promise<number | null> {
-  const digest = createHash('sha256').update(canonicalJson(input)).digest('hex');
-  await manager.query(
-    `INSERT INTO idempotency_keys (user_id, key, request_digest, answer) VALUES ($1, $2, $3, '{}') ON CONFLICT DO NOTHING`,
-    [actor.userId, key, digest],
-  );
-  const [row] = (await manager.query(
-    'SELECT request_digest, answer FROM idempotency_keys WHERE user_id = $1 AND key = $2 FOR UPDATE',
-    [actor.userId, key],
-  )) as {
-    request_digest: string;
-    answer: { backupId?: number };
-  }[];
-  if (row?.request_digest !== digest) {
-    throw new AppError('IDEMPOTENCY_CONFLICT', 'This Idempotency-Key came with another request before.');
-  }
-  return row.answer.backupId ?? null;
 }
 
 async function insertBackup(

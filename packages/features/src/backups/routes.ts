@@ -12,9 +12,8 @@ import { BackupEstimate } from '@holdfast/contracts/backup-estimates';
 import { AppError } from '@holdfast/contracts/errors';
 import { Manifest } from '@holdfast/contracts/manifest';
 import { OperationProgress } from '@holdfast/contracts/operations';
-import { IdParam } from '@holdfast/contracts/schema';
+import { IdempotencyKey, IdParam } from '@holdfast/contracts/schema';
 import { UpdateBackup } from '@holdfast/contracts/update-backup';
-import { Type } from '@sinclair/typebox';
 import { type DataSource, Not } from 'typeorm';
 import { actorOf, identityOf } from '../auth/index.ts';
 import { readCurrentProgress, requestCancel } from '../operations/index.ts';
@@ -40,18 +39,13 @@ import { type RequestBackupDeps, requestBackup } from './request-backup.ts';
 import { updateBackup } from './update-backup.ts';
 import { importRoutes } from './import/import-routes.ts';
 import { recoveryKitRoutes } from './recovery-kit/recovery-kit-routes.ts';
+import { retentionRoutes } from './retention/retention-routes.ts';
 import { rebuildRoutes } from './rebuild/rebuild-routes.ts';
 import { verificationRoutes } from './verifications/verification-routes.ts';
 
 const tags = ['backups'];
 
 type BackupRoutesDeps = RequestBackupDeps & CoverageDeps & DownloadDeps & StoredArchiveDeps;
-
-const IdempotencyKey = Type.Object({
-  'idempotency-key': Type.Optional(
-    Type.String({ minLength: 1, maxLength: 255, pattern: '^[\\x20-\\x7e]+$' }),
-  ),
-});
 
 export const backupRoutes: FastifyPluginAsyncTypebox<BackupRoutesDeps> = async (app, deps) => {
   await app.register(reportRoutes, { ...deps, prefix: '' });
@@ -60,6 +54,7 @@ export const backupRoutes: FastifyPluginAsyncTypebox<BackupRoutesDeps> = async (
   await app.register(recoveryKitRoutes, { ...deps, prefix: '' });
   await app.register(rebuildRoutes, { ...deps, prefix: '' });
   await app.register(copyRoutes, { ...deps, prefix: '' });
+  await app.register(retentionRoutes, { ...deps, prefix: '' });
   await app.register(downloadRoutes, { ...deps, prefix: '' });
   await app.register(contentsRoutes, { ...deps, prefix: '' });
   await app.register(anomalyRoutes, { ...deps, prefix: '' });

@@ -18,6 +18,7 @@ import {
   publishOperationEvent,
   retryDelayMs,
 } from '../operations/index.ts';
+import { expireApprovals } from '../restores/index.ts';
 import { readSettings, type SettingsRow } from '../settings/index.ts';
 import type { HeartbeatObserver, ObservedRow } from './heartbeat-observer.ts';
 
@@ -48,6 +49,7 @@ export async function reconcile(deps: ReconcileDeps): Promise<void> {
   for (const kind of operationKinds) {
     await enqueueWaiting(deps, kind);
   }
+  await expireApprovals(deps);
   await enqueueDeletions(deps);
   await reconcileKeyChecks(deps);
 }

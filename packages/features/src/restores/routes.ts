@@ -1,4 +1,4 @@
-/** HTTP: drills. */
+/** HTTP: drills, and the door for restores and rollbacks. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { CopyParams } from '@holdfast/contracts/copies';
 import { DrillList, DrillView } from '@holdfast/contracts/drills';
@@ -15,10 +15,19 @@ import {
 } from '../operations/index.ts';
 import { DrillEntity } from './drill.entity.ts';
 import { requestDrill } from './request-drill.ts';
+import type { RequestRestoreDeps } from './request-restore.ts';
+import { restoreRoutes } from './restore-routes.ts';
+import { rollbackRoutes } from './rollback-routes.ts';
 
 const tags = ['drills'];
 
-export const drillRoutes: FastifyPluginAsyncTypebox<RequestDeps> = async (app, deps) => {
+export const restoresRoutes: FastifyPluginAsyncTypebox<RequestRestoreDeps> = async (app, deps) => {
+  await app.register(restoreRoutes, { ...deps, prefix: '' });
+  await app.register(rollbackRoutes, { ...deps, prefix: '' });
+  await app.register(drillRoutes, { ...deps, prefix: '' });
+};
+
+const drillRoutes: FastifyPluginAsyncTypebox<RequestDeps> = async (app, deps) => {
   app.post(
     '/backups/:id/drill',
     {

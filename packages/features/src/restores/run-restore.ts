@@ -10,8 +10,10 @@ import { findStoredBackup, refuseUntrusted } from '../backups/index.ts';
 import { databaseAddress, findDatabase } from '../databases/index.ts';
 import { applicationNamePrefix, type OperationContext } from '../operations/index.ts';
 import { type Completion, watchServer } from '../operations/jobs.ts';
+import { flawedClientError } from './flawed-client.ts';
 import { recordOnRow, type RestoreJob } from './restore-job.ts';
 import { shadowPrefix } from './restore-names.ts';
+import { refuseUnsupported } from './refuse-unsupported.ts';
 import { RestoreEntity, type RestoreRow } from './restore.entity.ts';
 import { restoreByNewDatabase } from './restore-by-new-database.ts';
 import { restoreInPlace } from './restore-in-place.ts';
@@ -74,20 +76,6 @@ async function carryOut(context: OperationContext, job: RestoreJob): Promise<Com
   }
 }
 
-/** @throws AppError INVALID_CONFIG */
-function refuseUnsupported({ restoreType, plan }: RestoreRow): void {
-  if (restoreType === 'selective' || plan.tables !== null) {
-    throw new AppError('INVALID_CONFIG', 'Single tables are not restored yet.', {
-      remediation: 'Restore everything into a new database and copy from there what is wanted.',
-    });
-  }
-  if (restoreType === 'data_only' && plan.strategy !== 'in_place') {
-    throw new AppError('INVALID_CONFIG', 'Data alone needs a database that has the tables.', {
-      remediation: 'Restore it in place.',
-    });
-  }
-}
-
 interface Prepared extends Pick<RestoreJob, 'row' | 'target' | 'maintenance'> {
   readonly server: DatabaseSession;
 }
@@ -102,6 +90,11 @@ async function prepareJob(
   refuseUntrusted(backup);
   const { server_version } = await server.queryOne<{ server_version: string }>('SHOW server_version');
   const client = chooseClient(await deps.findClients(), server_version);
+  // Of this machine: what validated the restore may have another one.
+  const flawed = flawedClientError(backup, client);
+  if (flawed !== null && !row.plan.allowUnpatchedClient) {
+    throw flawed;
+  }
   const thread = startArchiveThread();
   context.onEnd(() => thread.close());
   return { row, backup, manifest: backup.manifest, thread, client, target, maintenance };

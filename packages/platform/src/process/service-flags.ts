@@ -3,5 +3,5 @@
 export const serviceFlags = {
   api: [],
   // A small young generation lets go of buffers soon; gc is called after each archive (archives/bytes-moved.ts).
-  worker: ['--max-semi-space-size=1', '--optimize-for-size', '--expose-gc'],
+  worker: ['--max-semi-space-size=1', '--expose-gc'],
 } as const;
