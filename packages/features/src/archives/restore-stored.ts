@@ -2,12 +2,13 @@
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { AppError } from '@holdfast/contracts/errors';
-import { type ReplayRules, ReplayScript } from '@holdfast/platform/archive/replay-script';
+import type { ReplayRules } from '@holdfast/platform/archive/replay-script';
 import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
 import { type RunningTool, runTool, type ToolCommand } from '@holdfast/platform/process/run-tool';
 import type { TaskContext } from '@holdfast/platform/process/task-thread';
 import { type BytesMoved, reportBytes } from './bytes-moved.ts';
 import { type DecodedArchive, openDecoded, type StoredArchive } from './open-decoded.ts';
+import { replayTransform } from './replay-stored.ts';
 
 export interface RestoreStoredInput {
   /** pg_restore or psql, which reads the uncompressed archive from standard input. */
@@ -42,34 +43,13 @@ export async function restoreStored(
     const flow =
       script === null
         ? pipeline(decoded.stream, count, restorer.stdin)
-        : pipeline(decoded.stream, count, replay(script), restorer.stdin);
+        : pipeline(decoded.stream, count, replayTransform(script), restorer.stdin);
     await finish(flow, restorer, decoded);
     moved.flush();
   } finally {
     signal.removeEventListener('abort', endRestorer);
     await Promise.all([decoded?.close(), restorer.end()]);
   }
-}
-
-/** What psql is given of a script. One that holds what it must not, or is cut, breaks the flow: psql is never told to commit. */
-function replay(rules: ReplayRules): Transform {
-  let push = (_bytes: Uint8Array): void => undefined;
-  const script = new ReplayScript(rules, (bytes) => push(bytes));
-  const attempt = (work: () => void, done: (error?: Error) => void): void => {
-    try {
-      work();
-      done();
-    } catch (error) {
-      done(error as Error);
-    }
-  };
-  const transform = new Transform({
-    transform: (chunk: Buffer, _encoding, done) => attempt(() => script.write(chunk), done),
-    flush: (done) => attempt(() => script.end(), done),
-  });
-  push = (bytes) => void transform.push(bytes);
-  script.start();
-  return transform;
 }
 
 /**

@@ -5,6 +5,7 @@ import { hashStored } from './hash-stored.ts';
 import { inspectDump } from './inspect-dump.ts';
 import { inspectStored, readStoredEntries } from './inspect-stored.ts';
 import { listStoredObjects } from './list-stored-objects.ts';
+import { replayStored } from './replay-stored.ts';
 import { restoreStored } from './restore-stored.ts';
 import { verifyStored } from './verify-stored.ts';
 import { writeArchive } from './write-archive.ts';
@@ -13,6 +14,7 @@ export const archiveTasks = {
   writeArchive,
   copyStored,
   hashStored,
+  replayStored,
   restoreStored,
   inspectDump,
   inspectStored,

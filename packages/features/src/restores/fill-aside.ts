@@ -1,17 +1,22 @@
 /** Step: the backup restored into a new database beside the live one, compared with the manifest, and analysed. */
+import path from 'node:path';
 import type { DrillResult } from '@holdfast/contracts/drills';
 import { AppError } from '@holdfast/contracts/errors';
+import type { Manifest } from '@holdfast/contracts/manifest';
+import type { EntryKey } from '@holdfast/platform/archive/replay-script';
 import type { DatabaseAddress } from '@holdfast/platform/pgtools/database-address';
 import { withDatabase } from '@holdfast/platform/pgtools/database-session';
 import { analyseCommand } from '@holdfast/platform/pgtools/psql';
 import { runToEnd } from '../archives/index.ts';
-import { isPartial } from '../backups/index.ts';
+import { isPartial, storedArchive } from '../backups/index.ts';
 import type { OperationContext } from '../operations/index.ts';
+import { createScratchFolder } from '../operations/jobs.ts';
 import { compareWithManifest } from './compare-with-manifest.ts';
 import { inspectDatabase } from './inspect-database.ts';
-import { prepareDependencies } from './prepare-dependencies.ts';
-import { canRestoreOwners, restoreArchive } from './restore-archive.ts';
+import { prepareDependencies, type Prepared } from './prepare-dependencies.ts';
+import { canRestoreOwners, restoreArchive, writeListFile } from './restore-archive.ts';
 import { recordOnRow, type RestoreJob, restoreSteps, startRestoreStep } from './restore-job.ts';
+import { expectedManifest, isEverything, selectEntries } from './select-entries.ts';
 
 /**
  * @param aside an empty database, to which nobody else is connected
@@ -23,17 +28,14 @@ export async function fillAside(
   aside: DatabaseAddress,
 ): Promise<DrillResult> {
   const { deps } = context;
-  const { manifest } = job;
   const withOwners = await withDatabase(job.maintenance, context.connect, (session) =>
-    canRestoreOwners(session, manifest.database.roles),
+    canRestoreOwners(session, job.manifest.database.roles),
   );
   await startRestoreStep(context, 'check');
   const startedMs = deps.clock.monotonicMs();
-  const { listFile, skippedForeignKeys, skippedEntries } = await prepareDependencies(context, {
-    ...job,
-    source: job.target,
-    scratch: aside,
-  });
+  const prepared = await prepareDependencies(context, { ...job, source: job.target, scratch: aside });
+  const { skippedForeignKeys } = prepared;
+  const { manifest, listFile, skippedEntries } = await leaveOut(context, job, prepared);
   await restoreArchive(context, {
     ...job,
     scratch: aside,
@@ -47,7 +49,7 @@ export async function fillAside(
   await deps.reached('restore-restored');
   await startRestoreStep(context, 'verify');
   context.progress.startStep(restoreSteps.verify, manifest.file.uncompressedBytes);
-  const found = await inspectDatabase(context, { ...job, address: aside });
+  const found = await inspectDatabase(context, { ...job, manifest, address: aside });
   const verification = {
     ...compareWithManifest({
       manifest,
@@ -78,6 +80,37 @@ export async function fillAside(
   });
   return verification;
 }
+
+/** What the request does not want, beside what could not stand. */
+async function leaveOut(
+  context: OperationContext,
+  { row, backup, manifest, thread }: RestoreJob,
+  prepared: Prepared,
+): Promise<Pick<Prepared, 'listFile' | 'skippedEntries'> & { readonly manifest: Manifest }> {
+  if (isEverything(row)) {
+    return { ...prepared, manifest };
+  }
+  const entries = await thread.run('readStoredEntries', await storedArchive(context.deps, backup), {
+    signal: context.signal,
+    onProgress: () => context.progress.meter.touch(),
+  });
+  const skipped = new Set(prepared.skippedEntries.map(entryKey));
+  const kept = selectEntries(entries, row).filter((entry) => !skipped.has(entryKey(entry)));
+  const folder = await createScratchFolder(context, { name: 'entries', neededBytes: 0 });
+  const listFile = path.join(folder, 'wanted.list');
+  await writeListFile(
+    listFile,
+    kept.map(({ dumpId }) => `${dumpId};`),
+  );
+  return {
+    listFile,
+    skippedEntries: entries.filter((entry) => !kept.includes(entry)),
+    manifest: expectedManifest(manifest, kept, row),
+  };
+}
+
+const entryKey = ({ description, schema, tag }: EntryKey): string =>
+  JSON.stringify([description, schema, tag]);
 
 function refuseDifferences({ differences }: DrillResult): void {
   const [first] = differences;

@@ -11,25 +11,19 @@ const asked = {
     allowUnpatchedClient: false,
   },
   restoreType: 'full' as const,
-  includeIndexes: true,
-  includeConstraints: true,
-  includeTriggers: true,
 };
 
 describe('what a worker turns down', () => {
-  it('is not a whole backup by swap or into a new database', () => {
+  it('is not a whole backup, nor data alone in place', () => {
     refuseUnsupported(asked);
     refuseUnsupported({ ...asked, plan: { ...asked.plan, strategy: 'new_database' } });
+    refuseUnsupported({ ...asked, restoreType: 'data_only', plan: { ...asked.plan, strategy: 'in_place' } });
   });
 
   it.each([
-    ['in place', { plan: { ...asked.plan, strategy: 'in_place' as const } }],
     ['of chosen tables', { plan: { ...asked.plan, tables: [{ schema: 'public', name: 'users' }] } }],
     ['by several connections', { plan: { ...asked.plan, jobs: 2 } }],
-    ['of the schema alone', { restoreType: 'schema_only' as const }],
-    ['without indexes', { includeIndexes: false }],
-    ['without constraints', { includeConstraints: false }],
-    ['without triggers', { includeTriggers: false }],
+    ['of data alone by swap', { restoreType: 'data_only' as const }],
   ])('is a restore %s, rather than something else done instead', (_what, change) => {
     expect(() => refuseUnsupported({ ...asked, ...change })).toThrow('nothing was touched');
   });

@@ -39,9 +39,14 @@ export async function restoreArchive(
 }
 
 /** The bytes that the manifest speaks of, or nothing is restored. */
-async function checkStoredFile(
+export async function checkStoredFile(
   context: OperationContext,
-  { backup, manifest, checkStep, thread }: RestoreArchiveOptions,
+  {
+    backup,
+    manifest,
+    checkStep,
+    thread,
+  }: Pick<RestoreArchiveOptions, 'backup' | 'manifest' | 'checkStep' | 'thread'>,
   source: StoredSource,
 ): Promise<void> {
   const { progress, signal } = context;

@@ -69,12 +69,16 @@ async function carryOver(
  * From here on the databases may have been exchanged: whoever takes the operation over has to look, and it is no longer cancelled.
  * @throws AppError CANCELLED where that was asked for just before
  */
-export async function beginExchange(context: OperationContext): Promise<void> {
+export async function beginExchange(
+  context: OperationContext,
+  facts: Readonly<Record<string, string>> = {},
+): Promise<void> {
   const { deps, ref } = context;
   await recordOnRow(
     context,
     `metadata = CASE WHEN cancel_requested_at IS NULL
-       THEN metadata || jsonb_build_object('exchangeBegunAt', clock_timestamp()) ELSE metadata END`,
+       THEN metadata || jsonb_build_object('exchangeBegunAt', clock_timestamp()) || $3 ELSE metadata END`,
+    [facts],
   );
   const [row] = (await deps.source.query(
     `SELECT metadata ? 'exchangeBegunAt' AS "hasBegun" FROM restore_operations WHERE operation_id = $1`,

@@ -7,10 +7,23 @@ import type { RestoreRow } from './restore.entity.ts';
 
 export async function hasExchanged(
   server: DatabaseSession,
-  { operationId, targetDatabase }: Pick<RestoreRow, 'operationId' | 'targetDatabase'>,
+  { operationId, targetDatabase, plan, metadata }: RestoreRow,
 ): Promise<boolean> {
+  if (plan.strategy === 'in_place') {
+    const { transactionId } = metadata;
+    return typeof transactionId === 'string' && (await hasCommitted(server, transactionId));
+  }
   const names = { operationId, live: targetDatabase, aside: keptName(operationId) };
   return (await readSwapState(server, names)) === 'swapped';
+}
+
+/** Of a restore in place, whose sessions have ended: a transaction has no other end than these. */
+export async function hasCommitted(server: DatabaseSession, transactionId: string): Promise<boolean> {
+  const { status } = await server.queryOne<{ status: string | null }>(
+    'SELECT pg_xact_status($1::xid8) AS status',
+    [transactionId],
+  );
+  return status === 'committed';
 }
 
 /** Columns of the row of a restore that has happened. */
@@ -23,7 +36,7 @@ export function outcomeColumns(
     current_step: null,
     progress_percent: 100,
     kept_database: plan.strategy === 'swap' ? keptName(operationId) : null,
-    can_rollback: windowMs > 0,
+    can_rollback: windowMs > 0 && plan.strategy !== 'in_place',
     rollback_expires_at: new Date(deps.clock.now().getTime() + windowMs),
   };
 }

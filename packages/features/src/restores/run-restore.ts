@@ -16,6 +16,7 @@ import { shadowPrefix } from './restore-names.ts';
 import { refuseUnsupported } from './refuse-unsupported.ts';
 import { RestoreEntity, type RestoreRow } from './restore.entity.ts';
 import { restoreByNewDatabase } from './restore-by-new-database.ts';
+import { restoreInPlace } from './restore-in-place.ts';
 import { completeExchange, restoreBySwap } from './restore-by-swap.ts';
 import { hasExchanged } from './restore-outcome.ts';
 import { takeSafetyBackup } from './take-safety-backup.ts';
@@ -65,9 +66,14 @@ export async function runRestore(context: OperationContext): Promise<Completion>
 }
 
 async function carryOut(context: OperationContext, job: RestoreJob): Promise<Completion> {
-  return job.row.plan.strategy === 'swap'
-    ? await restoreBySwap(context, job)
-    : await restoreByNewDatabase(context, job);
+  switch (job.row.plan.strategy) {
+    case 'swap':
+      return await restoreBySwap(context, job);
+    case 'new_database':
+      return await restoreByNewDatabase(context, job);
+    case 'in_place':
+      return await restoreInPlace(context, job);
+  }
 }
 
 interface Prepared extends Pick<RestoreJob, 'row' | 'target' | 'maintenance'> {
@@ -111,11 +117,11 @@ async function forgetExchange(context: OperationContext, row: RestoreRow): Promi
   if (row.metadata['exchangeBegunAt'] === undefined) {
     return;
   }
-  await recordOnRow(context, `metadata = metadata - 'exchangeBegunAt'`);
+  await recordOnRow(context, `metadata = metadata - 'exchangeBegunAt' - 'transactionId'`);
   if (row.retryCount > context.settings.maxRetries) {
     throw new AppError(
       'STALLED',
-      `The worker died before the databases were exchanged; "${row.targetDatabase}" is as it was.`,
+      `The worker died before anything had changed; "${row.targetDatabase}" is as it was.`,
       { transient: false },
     );
   }

@@ -15,6 +15,10 @@ export interface ReplayRules {
   readonly skippedEntries: readonly EntryKey[];
   /** psql is locked with it before it sees the script: the script can't know it. Null for a psql that has no lock. */
   readonly restrictKey: string | null;
+  /** Statements of ours at the start of the transaction. */
+  readonly prelude?: string;
+  /** What comes once the script has come whole; default: COMMIT. */
+  readonly ending?: string;
 }
 
 const transactionControl = /^(?:BEGIN|START|COMMIT|END|ABORT|ROLLBACK|SAVEPOINT|RELEASE|PREPARE)\b/i;
@@ -50,8 +54,9 @@ export class ReplayScript {
 
   /** Before the first chunk. */
   start(): void {
-    const { restrictKey } = this.#rules;
-    this.#emit(Buffer.from(`${restrictKey === null ? '' : `\\restrict ${restrictKey}\n`}BEGIN;\n`));
+    const { restrictKey, prelude = '' } = this.#rules;
+    const lock = restrictKey === null ? '' : `\\restrict ${restrictKey}\n`;
+    this.#emit(Buffer.from(`${lock}BEGIN;\n${prelude}`));
   }
 
   /** @throws AppError FILE_CORRUPTION where the script holds what none of pg_dump's does */
@@ -64,7 +69,7 @@ export class ReplayScript {
     if (!this.#reader.isBetweenUnits || !this.#isComplete) {
       throw new AppError('FILE_CORRUPTION', `The script is cut short after ${this.#reader.bytesRead} bytes.`);
     }
-    this.#emit(Buffer.from('COMMIT;\n'));
+    this.#emit(Buffer.from(this.#rules.ending ?? 'COMMIT;\n'));
   }
 
   #isPassed(unit: ScriptUnit): boolean {

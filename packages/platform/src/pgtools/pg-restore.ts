@@ -66,3 +66,31 @@ export function pgRestoreReadCommand(client: ClientPrograms, format: 'custom' | 
     stdout: 'ignore',
   };
 }
+
+export interface ScriptOptions {
+  readonly client: ClientPrograms;
+  readonly withOwners: boolean;
+  /** True has what is there dropped before it is made anew. */
+  readonly isClean: boolean;
+  readonly listFile: string | null;
+  readonly input: RestoreInput;
+}
+
+/** Makes a script of the archive, on standard output, instead of restoring it. */
+export function pgRestoreScriptCommand(options: ScriptOptions): ToolCommand {
+  const { client, withOwners, isClean, listFile, input } = options;
+  return {
+    program: client.pgRestore,
+    args: [
+      `--format=${input.format}`,
+      '--file=-',
+      ...(isClean ? ['--clean', '--if-exists'] : []),
+      ...(withOwners ? [] : ['--no-owner', '--no-privileges']),
+      ...(listFile === null ? [] : [`--use-list=${listFile}`]),
+      ...(input.format === 'directory' ? [input.folder] : []),
+    ],
+    env: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8' },
+    stdin: input.format === 'directory' ? 'ignore' : 'pipe',
+    stdout: 'pipe',
+  };
+}

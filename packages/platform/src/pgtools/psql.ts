@@ -32,6 +32,12 @@ export function psqlReplayCommand({ client, address, connect }: PsqlOptions): To
   };
 }
 
+/** The same, fed by a pipe, with what its queries answer on standard output: a line a row. */
+export function psqlSessionCommand(options: PsqlOptions, inputFd: number): ToolCommand {
+  const replay = psqlReplayCommand(options);
+  return { ...replay, args: ['--tuples-only', '--no-align', ...replay.args], stdin: inputFd, stdout: 'pipe' };
+}
+
 /** Of each major version, the first minor whose psql can be locked; from 18 on every one. */
 const firstLockable: Readonly<Record<number, number>> = { 13: 22, 14: 19, 15: 14, 16: 10, 17: 6 };
 
