@@ -194,7 +194,6 @@ describe('validating a restore', () => {
       { restoreType: 'selective', includedTables: ['posts'], strategy: 'swap' },
       '/strategy',
     ],
-    ['several sessions in one transaction', { strategy: 'in_place', jobs: 2 }, '/jobs'],
     ['a waiver without need', { preBackupWaiverReason: 'just because' }, '/preBackupWaiverReason'],
     ['a name with NUL', { targetDatabase: 'a\0b' }, '/targetDatabase'],
   ])('%s is refused by name', async (_what, options, field) => {

@@ -131,14 +131,20 @@ describe('the settings', () => {
     ['10 kB of folder', { storageLocation: `/${'x'.repeat(10_000)}` }, '/storageLocation'],
     ['a prototype', '{"__proto__": {"maxRetries": 1}}', '/'],
   ])('refuse %s by name, and stay as they are', async (_what, body, path) => {
-    const before = await stack.metadata.query('SELECT to_jsonb(settings) - 'last_cleanup_at' AS settings FROM backup_settings settings');
+    const before = await stack.metadata.query(
+      `SELECT to_jsonb(settings) - 'last_cleanup_at' AS settings FROM backup_settings settings`,
+    );
     const answer = await client.send<ProblemAnswer>('PUT', '/settings', { body });
     expect(answer).toMatchObject({ status: 400, body: { code: 'VALIDATION_FAILED' } });
     expect(answer.body.remediation).not.toBe('');
     if (typeof body !== 'string') {
       expect(answer.body.errors?.map((error) => error.path)).toContain(path);
     }
-    expect(await stack.metadata.query('SELECT to_jsonb(settings) - 'last_cleanup_at' AS settings FROM backup_settings settings')).toEqual(before);
+    expect(
+      await stack.metadata.query(
+        `SELECT to_jsonb(settings) - 'last_cleanup_at' AS settings FROM backup_settings settings`,
+      ),
+    ).toEqual(before);
   });
 
   it('are read by admins and written by super-admins alone', async () => {

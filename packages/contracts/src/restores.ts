@@ -88,9 +88,6 @@ const optionFields = {
       description: 'Restore what was made elsewhere also by a client with known flaws that let it run code',
     }),
   ),
-  jobs: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: 64, description: 'Connections that restore at once; default: 1' }),
-  ),
 };
 
 export const RestoreOptions = Type.Object(optionFields, { additionalProperties: false });
@@ -137,7 +134,6 @@ export const RestorePlan = Type.Object({
       description: 'Tables of the backup to restore, partitions included; null: everything in it',
     }),
   ),
-  jobs: Type.Integer(),
   allowUnpatchedClient: Type.Boolean(),
 });
 export type RestorePlan = Static<typeof RestorePlan>;

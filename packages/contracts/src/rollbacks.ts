@@ -5,7 +5,7 @@ import { Reason } from './restores.ts';
 import { Count, Nullable, OneOf, Timestamp } from './schema.ts';
 
 /** The kept original swapped back; the safety backup restored; the new database dropped. */
-export const rollbackMethods = ['swap_back', 'restore_safety_backup', 'drop_database'] as const;
+export const rollbackMethods = ['swap_back', 'drop_database'] as const;
 export type RollbackMethod = (typeof rollbackMethods)[number];
 
 export const RollbackPreview = Type.Object(

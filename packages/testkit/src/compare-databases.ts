@@ -4,12 +4,16 @@ import { findPrograms } from '@holdfast/platform/instances/programs';
 import { runCommand } from '@holdfast/platform/process/run-command';
 import { queryOnce } from './databases.ts';
 
-/** `pg_dump --schema-only` of a database, without what differs from run to run. */
-export async function schemaOf(url: string): Promise<string> {
+/** `pg_dump --schema-only` of a database, or of some of its tables (as patterns), without what differs from run to run. */
+export async function schemaOf(url: string, tables: readonly string[] = []): Promise<string> {
   const programs = await findPrograms();
-  const sql = await runCommand(`${programs?.postgresBinDir}/pg_dump`, ['--schema-only', `--dbname=${url}`], {
-    env: { LC_ALL: 'C.UTF-8' },
-  });
+  const sql = await runCommand(
+    `${programs?.postgresBinDir}/pg_dump`,
+    ['--schema-only', `--dbname=${url}`, ...tables.map((table) => `--table=${table}`)],
+    {
+      env: { LC_ALL: 'C.UTF-8' },
+    },
+  );
   return sql.replaceAll(/^\\(un)?restrict .*$/gm, '');
 }
 

@@ -23,7 +23,6 @@ export async function insertRestore(
     steps: [],
     target: { databaseId: backup.databaseId, database: targetDatabase, exists: strategy !== 'new_database' },
     tables: null,
-    jobs: 1,
     allowUnpatchedClient: false,
     ...options.plan,
   };
@@ -55,7 +54,7 @@ export async function insertRestore(
 export async function insertRollback(
   { metadata }: Pick<TestStack, 'metadata'>,
   restoreId: string,
-  method: 'swap_back' | 'restore_safety_backup' | 'drop_database',
+  method: 'swap_back' | 'drop_database',
 ): Promise<string> {
   const [row] = await metadata.query<{ id: string }>(
     `INSERT INTO restore_rollbacks (restore_operation_id, target_key, method, reason, created_by)

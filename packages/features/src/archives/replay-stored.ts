@@ -7,6 +7,7 @@ import { classifyToolFailure } from '@holdfast/platform/pgtools/classify-error';
 import { type RunningTool, runTool, type ToolCommand } from '@holdfast/platform/process/run-tool';
 import type { TaskContext } from '@holdfast/platform/process/task-thread';
 import { type BytesMoved, reportBytes } from './bytes-moved.ts';
+import { untilClosed } from './write-unless-closed.ts';
 import { type DecodedArchive, openDecoded, type StoredArchive } from './open-decoded.ts';
 
 export interface ReplayStoredInput {
@@ -40,9 +41,10 @@ export async function replayStored(
       },
     });
     const output = createWriteStream('', { fd: writeFd, autoClose: false });
-    const script = maker?.stdout ?? new PassThrough();
+    const passed = new PassThrough();
+    const script = maker?.stdout ?? passed;
     const flows = [
-      pipeline(decoded.stream, count, maker?.stdin ?? (script as PassThrough), { signal }),
+      pipeline(decoded.stream, count, maker === null ? passed : untilClosed(maker.stdin), { signal }),
       pipeline(script, replayTransform(rules), output, { signal }),
     ];
     const [fed, written] = await Promise.allSettled(flows);

@@ -9,6 +9,7 @@ import type { TaskContext } from '@holdfast/platform/process/task-thread';
 import { type BytesMoved, reportBytes } from './bytes-moved.ts';
 import { type DecodedArchive, openDecoded, type StoredArchive } from './open-decoded.ts';
 import { replayTransform } from './replay-stored.ts';
+import { untilClosed } from './write-unless-closed.ts';
 
 export interface RestoreStoredInput {
   /** pg_restore or psql, which reads the uncompressed archive from standard input. */
@@ -42,7 +43,7 @@ export async function restoreStored(
     });
     const flow =
       script === null
-        ? pipeline(decoded.stream, count, restorer.stdin)
+        ? pipeline(decoded.stream, count, untilClosed(restorer.stdin))
         : pipeline(decoded.stream, count, replayTransform(script), restorer.stdin);
     await finish(flow, restorer, decoded);
     moved.flush();

@@ -1,6 +1,5 @@
 /** Task: read a stored archive to its end, whatever is wrong with it, and tell what was found and where it first goes wrong. */
 import { Socket } from 'node:net';
-import type { Writable } from 'node:stream';
 import { AppError } from '@holdfast/contracts/errors';
 import type { ArchiveContents } from '@holdfast/platform/archive/contents';
 import { createInspector } from '@holdfast/platform/archive/create-inspector';
@@ -17,6 +16,7 @@ import type { TaskContext } from '@holdfast/platform/process/task-thread';
 import { type BytesMoved, reportBytes } from './bytes-moved.ts';
 import { decoderCommands, type StoredArchive } from './open-decoded.ts';
 import { openStored } from './stored-source.ts';
+import { writeUnlessClosed } from './write-unless-closed.ts';
 
 export interface VerifyStoredInput {
   readonly archive: StoredArchive;
@@ -125,19 +125,8 @@ function hasFailed(tool: string, exit: ToolExit): boolean {
   return exit.exitCode !== 0;
 }
 
-/** A program that gave up reads no more; the rest of the file is still hashed. */
-async function writeUnlessClosed(stdin: Writable, chunk: Buffer): Promise<void> {
-  if (stdin.destroyed || !stdin.writable || stdin.write(chunk)) {
-    return;
-  }
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      stdin.off('drain', done).off('close', done);
-      resolve();
-    };
-    stdin.on('drain', done).on('close', done);
-  });
-}
+/** Magic, version, sizes, format and compression of an archive, in the longest of its versions. */
+const kindEndsAt = 15;
 
 /** The uncompressed archive on its way through the inspector and through pg_restore, which judge it apart. */
 class ArchiveReading {
@@ -189,7 +178,10 @@ class ArchiveReading {
       if (!(error instanceof AppError)) {
         throw error;
       }
-      this.#damage ??= error.message;
+      // A kind of archive that is not read: what made this one so stands at its very beginning.
+      const place =
+        error.code === 'INVALID_CONFIG' ? ` The header says so, before offset ${kindEndsAt}.` : '';
+      this.#damage ??= `${error.message}${place}`;
       return null;
     }
   }

@@ -17,6 +17,7 @@ import { prepareDependencies, type Prepared } from './prepare-dependencies.ts';
 import { canRestoreOwners, restoreArchive, writeListFile } from './restore-archive.ts';
 import { recordOnRow, type RestoreJob, restoreSteps, startRestoreStep } from './restore-job.ts';
 import { expectedManifest, isEverything, selectEntries } from './select-entries.ts';
+import { selectTables } from './select-tables.ts';
 
 /**
  * @param aside an empty database, to which nobody else is connected
@@ -34,8 +35,7 @@ export async function fillAside(
   await startRestoreStep(context, 'check');
   const startedMs = deps.clock.monotonicMs();
   const prepared = await prepareDependencies(context, { ...job, source: job.target, scratch: aside });
-  const { skippedForeignKeys } = prepared;
-  const { manifest, listFile, skippedEntries } = await leaveOut(context, job, prepared);
+  const { manifest, listFile, skippedEntries, skippedForeignKeys } = await leaveOut(context, job, prepared);
   await restoreArchive(context, {
     ...job,
     scratch: aside,
@@ -55,7 +55,7 @@ export async function fillAside(
       manifest,
       found,
       withOwners,
-      isWholeDatabase: !isPartial(job.backup),
+      isWholeDatabase: !isPartial(job.backup) && job.row.plan.tables === null,
       skippedForeignKeys: skippedForeignKeys.length,
     }),
     restoredDatabaseBytes: found.databaseBytes,
@@ -86,7 +86,7 @@ async function leaveOut(
   context: OperationContext,
   { row, backup, manifest, thread }: RestoreJob,
   prepared: Prepared,
-): Promise<Pick<Prepared, 'listFile' | 'skippedEntries'> & { readonly manifest: Manifest }> {
+): Promise<Prepared & { readonly manifest: Manifest }> {
   if (isEverything(row)) {
     return { ...prepared, manifest };
   }
@@ -95,7 +95,10 @@ async function leaveOut(
     onProgress: () => context.progress.meter.touch(),
   });
   const skipped = new Set(prepared.skippedEntries.map(entryKey));
-  const kept = selectEntries(entries, row).filter((entry) => !skipped.has(entryKey(entry)));
+  const { tables } = row.plan;
+  const selected = tables === null ? null : selectTables(entries, tables);
+  const wanted = selectEntries(selected?.kept ?? entries, row);
+  const kept = wanted.filter((entry) => !skipped.has(entryKey(entry)));
   const folder = await createScratchFolder(context, { name: 'entries', neededBytes: 0 });
   const listFile = path.join(folder, 'wanted.list');
   await writeListFile(
@@ -105,7 +108,8 @@ async function leaveOut(
   return {
     listFile,
     skippedEntries: entries.filter((entry) => !kept.includes(entry)),
-    manifest: expectedManifest(manifest, kept, row),
+    skippedForeignKeys: selected?.skippedForeignKeys ?? prepared.skippedForeignKeys,
+    manifest: expectedManifest(manifest, kept, { ...row, tables }),
   };
 }
 

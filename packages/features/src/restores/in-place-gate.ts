@@ -1,7 +1,9 @@
 /** SQL that a restore in place runs in its own transaction, before anything is committed. Pure. */
 import { randomBytes } from 'node:crypto';
 import type { Manifest } from '@holdfast/contracts/manifest';
+import type { TocEntry } from '@holdfast/platform/archive/archive-inspector';
 import { quoteIdentifier, quoteLiteral } from '@holdfast/platform/pgtools/quote';
+import { identifier } from './statement-names.ts';
 
 type Name = Pick<Manifest['tables'][number], 'schema' | 'name'>;
 
@@ -68,6 +70,29 @@ export function emptyTables(tables: readonly Name[], withLargeObjects: boolean):
   const unlink = withLargeObjects ? 'SELECT lo_unlink(oid) FROM pg_largeobject_metadata;\n' : '';
   return `SET LOCAL session_replication_role = replica;\n${truncate}${unlink}`;
 }
+
+/** The same for some tables among others, which may refer to them: those would stand in the way of a TRUNCATE. */
+export function deleteRows(tables: readonly Name[]): string {
+  const deletions = tables.map((table) => `DELETE FROM ONLY ${qualified(table)};\n`);
+  return `SET LOCAL session_replication_role = replica;\n${deletions.join('')}`;
+}
+
+/** Those of the archive, where the database has them. */
+export function foreignKeyDrops(entries: readonly TocEntry[]): string {
+  return entries
+    .filter(({ description }) => description === 'FK CONSTRAINT')
+    .map(({ definition }) => {
+      const [, schema, table, constraint] = addedForeignKey.exec(definition) ?? [];
+      return constraint === undefined
+        ? ''
+        : `ALTER TABLE IF EXISTS ${schema}.${table} DROP CONSTRAINT IF EXISTS ${constraint};\n`;
+    })
+    .join('');
+}
+
+const addedForeignKey = new RegExp(
+  `^ALTER TABLE (?:ONLY )?${identifier}\\.${identifier}\\s+ADD CONSTRAINT ${identifier}\\s`,
+);
 
 /** Names may hold any text: the quotes around the block are nobody's. */
 function doBlock(body: string, declarations: string): string {

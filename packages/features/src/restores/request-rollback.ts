@@ -19,13 +19,20 @@ export interface RequestRollback {
   readonly role: Role;
 }
 
-const methods: Readonly<Record<RestoreStrategy, RollbackMethod>> = {
+const methods: Readonly<Record<Exclude<RestoreStrategy, 'in_place'>, RollbackMethod>> = {
   swap: 'swap_back',
-  in_place: 'restore_safety_backup',
   new_database: 'drop_database',
 };
 
-export function rollbackMethod({ strategy }: Pick<RestoreRow, 'strategy'>): RollbackMethod {
+/** @throws AppError IN_USE where nothing was put aside */
+export function rollbackMethod(restore: RestoreRow): RollbackMethod {
+  const { strategy, preRestoreBackupId: safetyBackup } = restore;
+  if (strategy === 'in_place') {
+    throw new AppError('IN_USE', 'A restore in place keeps no original beside it that could come back.', {
+      remediation:
+        safetyBackup === null ? 'Restore an earlier backup.' : `Restore its safety backup ${safetyBackup}.`,
+    });
+  }
   return methods[strategy];
 }
 
@@ -83,6 +90,7 @@ export async function expectUndoable(manager: EntityManager, restore: RestoreRow
   if (restore.status !== 'completed') {
     refuse(`it is ${restore.status}`, 'Until a restore has completed, cancel it: nothing has changed yet.');
   }
+  rollbackMethod(restore);
   if (!restore.canRollback) {
     refuse('nothing was kept that it could be undone with', 'Restore an earlier backup.');
   }

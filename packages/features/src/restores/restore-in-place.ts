@@ -2,20 +2,20 @@
 import path from 'node:path';
 import { AppError } from '@holdfast/contracts/errors';
 import type { ReplayRules } from '@holdfast/platform/archive/replay-script';
-import { withDatabase } from '@holdfast/platform/pgtools/database-session';
+import { type DatabaseSession, withDatabase } from '@holdfast/platform/pgtools/database-session';
 import { OpenTransaction } from '@holdfast/platform/pgtools/open-transaction';
+import type { QualifiedName } from '@holdfast/platform/pgtools/pg-dump';
 import { pgRestoreScriptCommand } from '@holdfast/platform/pgtools/pg-restore';
 import { restrictKey } from '@holdfast/platform/pgtools/psql';
 import type { StoredArchive } from '../archives/index.ts';
 import { storedArchive } from '../backups/index.ts';
 import type { OperationContext } from '../operations/index.ts';
 import { type Completion, createScratchFolder } from '../operations/jobs.ts';
-import { contentsGate, emptyTables, foreignKeyGate } from './in-place-gate.ts';
+import { type Contents, planTables, planWhole } from './in-place-plan.ts';
 import { canRestoreOwners, checkStoredFile, writeListFile } from './restore-archive.ts';
 import { beginExchange } from './restore-by-swap.ts';
 import { recordOnRow, type RestoreJob, restoreSteps, startRestoreStep } from './restore-job.ts';
 import { hasCommitted, outcomeColumns } from './restore-outcome.ts';
-import { selectEntries } from './select-entries.ts';
 
 export async function restoreInPlace(context: OperationContext, job: RestoreJob): Promise<Completion> {
   const { deps, connect } = context;
@@ -23,7 +23,7 @@ export async function restoreInPlace(context: OperationContext, job: RestoreJob)
   const archive = await storedArchive(deps, job.backup);
   await startRestoreStep(context, 'check');
   await checkStoredFile(context, { ...job, checkStep: restoreSteps.check }, archive);
-  const { toScript, rules } = await prepareScript(context, job, archive);
+  const { toScript, rules, contents } = await prepareScript(context, job, archive);
   const transaction = await OpenTransaction.start({ client, address: target, connect });
   const end = (): void => void transaction.close();
   context.signal.addEventListener('abort', end, { once: true });
@@ -50,8 +50,8 @@ export async function restoreInPlace(context: OperationContext, job: RestoreJob)
   context.signal.throwIfAborted();
   await deps.reached('restore-restored');
   await recordOnRow(context, 'tables_restored = $3, rows_restored = $4', [
-    manifest.tables.length,
-    row.restoreType === 'schema_only' ? 0 : manifest.tables.reduce((sum, table) => sum + table.rows, 0),
+    contents.tables.length,
+    row.restoreType === 'schema_only' ? 0 : contents.tables.reduce((sum, table) => sum + table.rows, 0),
   ]);
   await startRestoreStep(context, 'commit');
   await beginExchange(context, { transactionId });
@@ -69,8 +69,10 @@ export async function restoreInPlace(context: OperationContext, job: RestoreJob)
 }
 
 interface PreparedScript {
-  readonly toScript: ReturnType<typeof pgRestoreScriptCommand> | null;
+  readonly toScript: ReturnType<typeof pgRestoreScriptCommand>;
   readonly rules: ReplayRules & { readonly ending: string };
+  /** What is there at the end, of what was restored. */
+  readonly contents: Contents;
 }
 
 /** @throws AppError FILE_CORRUPTION, INSUFFICIENT_SPACE */
@@ -86,16 +88,19 @@ async function prepareScript(
   );
   const touch = (): void => progress.meter.touch();
   const entries = await thread.run('readStoredEntries', archive, { signal, onProgress: touch });
-  const kept = new Set(selectEntries(entries, row));
-  const isDataOnly = row.restoreType === 'data_only';
-  const withRows = row.restoreType !== 'schema_only';
-  const rules = {
-    withOwners,
-    skippedEntries: [],
-    restrictKey: restrictKey(client),
-    prelude: isDataOnly ? emptyTables(manifest.tables, manifest.largeObjects.count > 0) : '',
-    ending: `${contentsGate(manifest, { withRows })}${isDataOnly ? foreignKeyGate(manifest.tables) : ''}`,
-  };
+  const { kept, contents, isClean, ...scripted } =
+    row.plan.tables === null
+      ? planWhole({ row, manifest, entries })
+      : planTables({
+          row,
+          manifest,
+          entries,
+          tables: row.plan.tables,
+          existing: await withDatabase(target, connect, (session) =>
+            findTables(session, row.plan.tables ?? []),
+          ),
+        });
+  const rules = { withOwners, skippedEntries: [], restrictKey: restrictKey(client), ...scripted };
   const folder = await createScratchFolder(context, {
     name: 'in-place',
     neededBytes: 0,
@@ -103,16 +108,29 @@ async function prepareScript(
   const listFile = path.join(folder, 'entries.list');
   await writeListFile(
     listFile,
-    entries.filter((entry) => kept.has(entry)).map(({ dumpId }) => `${dumpId};`),
+    kept.map(({ dumpId }) => `${dumpId};`),
   );
   const toScript = pgRestoreScriptCommand({
     client,
     withOwners,
-    isClean: !isDataOnly,
+    isClean,
     listFile,
     input: { format },
   });
-  return { toScript, rules };
+  return { toScript, rules, contents };
+}
+
+/** Those of them that the database has. */
+async function findTables(
+  session: DatabaseSession,
+  tables: readonly QualifiedName[],
+): Promise<QualifiedName[]> {
+  return await session.query<{ schema: string; name: string }>(
+    `SELECT nspname::text AS schema, relname::text AS name FROM pg_class JOIN pg_namespace namespace ON namespace.oid = relnamespace
+     WHERE relkind IN ('r', 'p')
+       AND (nspname, relname) IN (SELECT * FROM jsonb_to_recordset($1::jsonb) AS wanted(schema text, name text))`,
+    [JSON.stringify(tables)],
+  );
 }
 
 /** @throws AppError INVALID_CONFIG */

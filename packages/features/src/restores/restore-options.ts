@@ -17,7 +17,6 @@ export function optionsOf(row: RestoreRow): RestoreOptions {
     includeIndexes: row.includeIndexes,
     includeConstraints: row.includeConstraints,
     includeTriggers: row.includeTriggers,
-    jobs: plan.jobs,
     allowUnpatchedClient: plan.allowUnpatchedClient,
     ...(row.copyId === null ? {} : { copyId: row.copyId }),
     ...(row.preBackupWaiverReason === null ? {} : { preBackupWaiverReason: row.preBackupWaiverReason }),

@@ -13,7 +13,6 @@ import { type Completion, watchServer } from '../operations/jobs.ts';
 import { flawedClientError } from './flawed-client.ts';
 import { recordOnRow, type RestoreJob } from './restore-job.ts';
 import { shadowPrefix } from './restore-names.ts';
-import { refuseUnsupported } from './refuse-unsupported.ts';
 import { RestoreEntity, type RestoreRow } from './restore.entity.ts';
 import { restoreByNewDatabase } from './restore-by-new-database.ts';
 import { restoreInPlace } from './restore-in-place.ts';
@@ -36,6 +35,10 @@ export async function runRestore(context: OperationContext): Promise<Completion>
   await removeLeftovers(context, server);
   // What an attempt before this one did is read from the server, never guessed.
   if (await hasExchanged(server, row)) {
+    await recordOnRow(
+      context,
+      `status = 'restoring', restore_started_at = COALESCE(restore_started_at, started_at)`,
+    );
     return completeExchange(context, { row, target, maintenance });
   }
   await forgetExchange(context, row);
@@ -46,7 +49,6 @@ export async function runRestore(context: OperationContext): Promise<Completion>
       );
     }
   });
-  refuseUnsupported(row);
   const job = await prepareJob(context, { row, target, maintenance, server });
   const watch = watchServer(context, maintenance);
   try {

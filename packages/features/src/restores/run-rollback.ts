@@ -1,5 +1,4 @@
 /** Job: run one attempt of a rollback: a restore undone by what it left for that. */
-import { AppError } from '@holdfast/contracts/errors';
 import type { RollbackResult } from '@holdfast/contracts/rollbacks';
 import { type DatabaseSession, withDatabase } from '@holdfast/platform/pgtools/database-session';
 import { terminateBackends } from '@holdfast/platform/pgtools/server-backends';
@@ -16,9 +15,6 @@ const step = { name: 'Undoing the restore', from: 0, to: 99 } as const;
 const undoings: Readonly<Record<RollbackResult['method'], Undoing>> = {
   swap_back: swapBack,
   drop_database: dropRestored,
-  restore_safety_backup: async () => {
-    throw new AppError('ROLLBACK_FAILED', 'This worker cannot restore in place.');
-  },
 };
 
 export async function runRollback(context: OperationContext): Promise<Completion> {

@@ -2,7 +2,9 @@
 import type { Manifest } from '@holdfast/contracts/manifest';
 import type { TocEntry } from '@holdfast/platform/archive/archive-inspector';
 import { countObjects } from '../backups/index.ts';
+import type { QualifiedName } from '@holdfast/platform/pgtools/pg-dump';
 import type { RestoreRow } from './restore.entity.ts';
+import { nameKey } from './statement-names.ts';
 
 export type EntryChoice = Pick<
   RestoreRow,
@@ -26,7 +28,15 @@ export function isEverything(choice: EntryChoice): boolean {
 }
 
 export function selectEntries(entries: readonly TocEntry[], choice: EntryChoice): TocEntry[] {
-  return entries.filter((entry) => isWanted(entry, choice));
+  const ofConstraints = new Set(
+    entries.filter(({ description }) => description === 'CONSTRAINT').map(({ dumpId }) => dumpId),
+  );
+  return entries.filter((entry) =>
+    // The index of a partition's key belongs to the key of the whole.
+    entry.description === 'INDEX ATTACH' && entry.dependencies.some((id) => ofConstraints.has(id))
+      ? isWanted({ ...entry, description: 'CONSTRAINT' }, choice)
+      : isWanted(entry, choice),
+  );
 }
 
 function isWanted({ description, section, tag }: TocEntry, choice: EntryChoice): boolean {
@@ -53,10 +63,13 @@ function isWanted({ description, section, tag }: TocEntry, choice: EntryChoice):
 export function expectedManifest(
   manifest: Manifest,
   kept: readonly TocEntry[],
-  choice: EntryChoice,
+  { tables, ...choice }: EntryChoice & { readonly tables: readonly QualifiedName[] | null },
 ): Manifest {
   if (isEverything(choice)) {
     return manifest;
+  }
+  if (tables !== null) {
+    return ofTables(manifest, kept, tables);
   }
   const isSchemaOnly = choice.restoreType === 'schema_only';
   return {
@@ -64,8 +77,27 @@ export function expectedManifest(
     backup: isSchemaOnly ? { ...manifest.backup, backupType: 'schema' } : manifest.backup,
     tables: isSchemaOnly ? [] : manifest.tables,
     sequences: isSchemaOnly ? [] : manifest.sequences,
-    largeObjects: isSchemaOnly ? { count: 0, bytes: 0, digest: '0'.repeat(16) } : manifest.largeObjects,
+    largeObjects: isSchemaOnly ? noLargeObjects : manifest.largeObjects,
     // Constraints of the columns themselves come with their tables: how many, the archive does not tell.
+    constraints: { ...manifest.constraints, total: null },
+    objects: countObjects(kept),
+  };
+}
+
+const noLargeObjects = { count: 0, bytes: 0, digest: '0'.repeat(16) };
+
+function ofTables(manifest: Manifest, kept: readonly TocEntry[], tables: readonly QualifiedName[]): Manifest {
+  const chosen = new Set(tables.map(nameKey));
+  const sequences = new Set(
+    kept
+      .filter(({ description }) => description === 'SEQUENCE SET')
+      .map(({ schema, tag }) => nameKey({ schema, name: tag })),
+  );
+  return {
+    ...manifest,
+    tables: manifest.tables.filter((table) => chosen.has(nameKey(table))),
+    sequences: manifest.sequences.filter((sequence) => sequences.has(nameKey(sequence))),
+    largeObjects: noLargeObjects,
     constraints: { ...manifest.constraints, total: null },
     objects: countObjects(kept),
   };

@@ -1,9 +1,8 @@
 /** Entries of an archive that can't be restored from it alone, because what they refer to is not in it. Pure. */
 import type { TocEntry } from '@holdfast/platform/archive/archive-inspector';
 import type { QualifiedName } from '@holdfast/platform/pgtools/pg-dump';
+import { identifier, namedIn, ownTable, plainName } from './statement-names.ts';
 
-const identifier = '("(?:[^"]|"")+"|[^\\s."(;]+)';
-const ownTable = new RegExp(`^ALTER TABLE (?:ONLY )?${identifier}\\.${identifier}\\s`);
 const referencedTable = new RegExp(`\\bREFERENCES ${identifier}\\.${identifier}\\s*\\(`);
 const addedConstraint = new RegExp(`\\bADD CONSTRAINT ${identifier}\\s`);
 const parentIndex = new RegExp(`^ALTER INDEX ${identifier}\\.${identifier} ATTACH PARTITION `);
@@ -42,19 +41,16 @@ function indexesOf(entries: readonly TocEntry[]): Set<string> {
   return new Set(
     entries.flatMap(({ description, schema, tag, definition }) => {
       const constraint = description === 'CONSTRAINT' ? addedConstraint.exec(definition)?.[1] : undefined;
-      const name = description === 'INDEX' ? tag : constraint === undefined ? undefined : plain(constraint);
+      const name =
+        description === 'INDEX' ? tag : constraint === undefined ? undefined : plainName(constraint);
       return name === undefined ? [] : [keyOf([schema, name])];
     }),
   );
 }
 
 function named(pattern: RegExp, { definition }: TocEntry): [string, string] {
-  const [, schema = '', name = ''] = pattern.exec(definition) ?? [];
-  return [plain(schema), plain(name)];
-}
-
-function plain(name: string): string {
-  return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name;
+  const { schema, name } = namedIn(pattern, definition) ?? { schema: '', name: '' };
+  return [schema, name];
 }
 
 function keyOf(parts: readonly string[]): string {

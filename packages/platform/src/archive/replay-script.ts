@@ -15,6 +15,8 @@ export interface ReplayRules {
   readonly skippedEntries: readonly EntryKey[];
   /** psql is locked with it before it sees the script: the script can't know it. Null for a psql that has no lock. */
   readonly restrictKey: string | null;
+  /** Statements that fit it are not replayed. */
+  readonly skippedStatements?: RegExp;
   /** Statements of ours at the start of the transaction. */
   readonly prelude?: string;
   /** What comes once the script has come whole; default: COMMIT. */
@@ -114,7 +116,7 @@ export class ReplayScript {
       }
       return false;
     }
-    if (this.#isLeftOut) {
+    if (this.#isLeftOut || this.#rules.skippedStatements?.test(bytes.toString('utf8')) === true) {
       return false;
     }
     const isOwner =

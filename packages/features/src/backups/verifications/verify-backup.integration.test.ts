@@ -26,6 +26,7 @@ import { verifyBackup } from './verify-backup.ts';
 jest.setTimeout(240_000);
 
 const flips = 200;
+const headerBytes = 24;
 
 describe('verifying', () => {
   const secretKey = randomBytes(32).toString('hex');
@@ -127,6 +128,23 @@ describe('verifying', () => {
       { numRuns: flips },
     );
     expect(passed).toBe(flips);
+  });
+
+  it('any bit of its first bytes: none passes, and the place is named', async () => {
+    let found = 0;
+    for (let at = 0; at < headerBytes; at += 1) {
+      for (let bit = 0; bit < 8; bit += 1) {
+        const bytes = Buffer.from(untouched.none);
+        bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << bit), at);
+        await writeFile(storedAt(backups.none), bytes);
+        await expect(verify(backups.none)).rejects.toMatchObject({
+          code: 'FILE_CORRUPTION',
+          message: expect.stringMatching(/offset \d+/),
+        });
+        found += 1;
+      }
+    }
+    expect(found).toBe(8 * headerBytes);
   });
 
   /** Where in the uncompressed archive each region lies. */

@@ -27,9 +27,6 @@ export function checkFormat(options: RestoreOptions, format: BackupFormat): void
       }
     }
   }
-  if ((options.jobs ?? 1) > 1 && (format === 'plain' || format === 'tar')) {
-    fields.push({ path: '/jobs', message: `a backup in the format "${format}" is restored by one session` });
-  }
   throwFaults(fields);
 }
 
@@ -59,18 +56,12 @@ function selectionFaults({
 }
 
 function strategyFaults(options: RestoreOptions): FieldError[] {
-  const { strategy, restoreType = 'full', jobs = 1 } = options;
+  const { strategy, restoreType = 'full' } = options;
   const fields: FieldError[] = [];
   if (strategy === 'swap' && restoreType !== 'full') {
     fields.push({
       path: '/strategy',
       message: `a swap replaces the whole database, so it takes a full restore, not "${restoreType}"`,
-    });
-  }
-  if (strategy === 'in_place' && jobs > 1) {
-    fields.push({
-      path: '/jobs',
-      message: 'in place everything happens in one transaction, so in one session',
     });
   }
   if (restoreType === 'data_only') {

@@ -108,11 +108,26 @@ const reasonsAgainst: Readonly<Record<RestoreStrategy, (question: StrategyQuesti
         }),
       );
     }
-    if ((options.jobs ?? 1) > 1) {
+    if (backup.backupFormat === 'directory') {
       found.push(
-        finding('INVALID_CONFIG', 'In place everything happens in one transaction, so in one session.', {
-          remedy: 'Leave jobs out.',
-        }),
+        finding(
+          'INVALID_CONFIG',
+          'A directory backup is restored by several sessions, which share no transaction.',
+          { remedy: 'Restore it by a swap, or into a new database.' },
+        ),
+      );
+    }
+    const isRowsOnly = options.restoreType === 'data_only' || options.restoreType === 'selective';
+    if (isRowsOnly && !server.canSilenceTriggers) {
+      const { role } = server.facts;
+      found.push(
+        finding(
+          'PERMISSION_DENIED',
+          `Role "${role.name}" may not silence triggers, so rows alone cannot be exchanged.`,
+          {
+            remedy: `From PostgreSQL 15 on: GRANT SET ON PARAMETER session_replication_role TO ${quoteIdentifier(role.name)}; before, connect as a superuser, or restore into a new database.`,
+          },
+        ),
       );
     }
     if (database.foreignOwned.length > 0) {
@@ -206,6 +221,11 @@ export interface StepsQuestion {
   readonly targetName: string;
 }
 
+const verify: RestoreStep = {
+  name: 'verify',
+  description: 'Compare rows, digests, constraints, indexes and sequences with the manifest',
+};
+
 export function stepsOf(question: StepsQuestion): RestoreStep[] {
   const { strategy, targetName, createsPreBackup, needsApproval } = question;
   const where = {
@@ -215,14 +235,18 @@ export function stepsOf(question: StepsQuestion): RestoreStep[] {
   }[strategy];
   const end: Readonly<Record<RestoreStrategy, RestoreStep[]>> = {
     swap: [
+      verify,
       { name: 'analyse', description: 'Gather the statistics that the planner needs' },
       { name: 'swap', description: `Give the shadow the name "${targetName}" and put the original aside` },
     ],
     in_place: [
-      { name: 'commit', description: 'Commit: until here nothing has changed for anybody' },
-      { name: 'analyse', description: 'Gather the statistics that the planner needs' },
+      {
+        name: 'commit',
+        description:
+          'Count rows and compare sequences inside the transaction, then commit: until here nothing has changed for anybody',
+      },
     ],
-    new_database: [{ name: 'analyse', description: 'Gather the statistics that the planner needs' }],
+    new_database: [verify, { name: 'analyse', description: 'Gather the statistics that the planner needs' }],
   };
   return [
     ...(needsApproval
@@ -233,10 +257,6 @@ export function stepsOf(question: StepsQuestion): RestoreStep[] {
       : []),
     { name: 'check', description: 'Read the stored file and compare its checksum' },
     { name: 'restore', description: `Restore into ${where}` },
-    {
-      name: 'verify',
-      description: 'Compare rows, digests, constraints, indexes and sequences with the manifest',
-    },
     ...end[strategy],
   ];
 }

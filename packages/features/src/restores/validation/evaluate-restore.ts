@@ -109,7 +109,6 @@ export async function evaluateRestore(deps: EvaluateDeps, request: EvaluateReque
     steps,
     target: { databaseId: database.id, database: targetName, exists: target.database !== null },
     tables,
-    jobs: options.jobs ?? 1,
     allowUnpatchedClient: options.allowUnpatchedClient ?? false,
   };
   return {

@@ -23,6 +23,8 @@ export interface TargetServer {
   readonly key: string;
   readonly facts: ServerFacts;
   readonly canEndSessions: boolean;
+  /** For rows alone: nothing fires and nothing is checked row by row while they come. */
+  readonly canSilenceTriggers: boolean;
   readonly missingRoles: readonly string[];
   /** Of those that the backup has, with the version that the server would install; null: none. */
   readonly extensions: readonly { readonly name: string; readonly available: string | null }[];
@@ -100,7 +102,22 @@ async function readServer(
     [manifest.database.extensions.map((extension) => extension.name)],
   );
   const place = systemIdentifier ?? `${row.host.toLowerCase()}:${row.port}`;
-  return { key: `${place}/${name}`, facts, canEndSessions, missingRoles, extensions };
+  const canSilenceTriggers = await maySilenceTriggers(session, facts);
+  return { key: `${place}/${name}`, facts, canEndSessions, canSilenceTriggers, missingRoles, extensions };
+}
+
+/** Since PostgreSQL 15 that right can be granted. */
+async function maySilenceTriggers(
+  session: DatabaseSession,
+  { role, serverVersion }: ServerFacts,
+): Promise<boolean> {
+  if (role.isSuperuser || Number.parseInt(serverVersion, 10) < 15) {
+    return role.isSuperuser;
+  }
+  const { may } = await session.queryOne<{ may: boolean }>(
+    `SELECT has_parameter_privilege('session_replication_role', 'SET') AS may`,
+  );
+  return may;
 }
 
 async function readDatabase(session: DatabaseSession, manifest: Manifest): Promise<TargetDatabase> {

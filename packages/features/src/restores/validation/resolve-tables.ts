@@ -6,6 +6,7 @@ import type { TocEntry } from '@holdfast/platform/archive/table-of-contents';
 import { nearestNames } from '@holdfast/platform/pgtools/nearest-names';
 import type { QualifiedName } from '@holdfast/platform/pgtools/pg-dump';
 import { displayName, relationMatcher } from '@holdfast/platform/pgtools/selected-name';
+import { identifier, nameKey, namedIn, ownTable } from '../statement-names.ts';
 
 interface StoredTable extends QualifiedName {
   readonly partitions: readonly QualifiedName[];
@@ -30,7 +31,7 @@ export function resolveTables(
       (options[list] ?? [])
         .flatMap((text, index) => findTable(tables, { text, path: `/${list}/${index}`, fields }))
         .flatMap((table) => withPartitions(tables, table))
-        .map((table) => [displayKey(table), table]),
+        .map((table) => [nameKey(table), table]),
     );
   const included = find('includedTables');
   const excluded = find('excludedTables');
@@ -44,7 +45,7 @@ export function resolveTables(
     }
   }
   const pool = (options.includedTables ?? []).length > 0 ? [...included.values()] : tables;
-  const chosen = pool.filter((table) => !excluded.has(displayKey(table)));
+  const chosen = pool.filter((table) => !excluded.has(nameKey(table)));
   if (fields.length === 0 && chosen.length === 0) {
     fields.push({ path: '/excludedTables', message: 'nothing is left to restore' });
   }
@@ -54,12 +55,7 @@ export function resolveTables(
   return chosen.map(({ schema, name }) => ({ schema, name }));
 }
 
-function displayKey({ schema, name }: QualifiedName): string {
-  return JSON.stringify([schema, name]);
-}
-
-const attachment =
-  /^ALTER TABLE (?:ONLY )?("(?:[^"]|"")+"|[^\s."]+)\.("(?:[^"]|"")+"|[^\s."]+) ATTACH PARTITION ("(?:[^"]|"")+"|[^\s."]+)\.("(?:[^"]|"")+"|[^\s."]+)\s/;
+const attached = new RegExp(`\\bATTACH PARTITION ${identifier}\\.${identifier}\\s`);
 
 /** Those that hold rows are in the manifest; partitioned tables themselves only in the archive. */
 function storedTables(manifest: Manifest, entries: readonly TocEntry[] | null): StoredTable[] {
@@ -69,21 +65,17 @@ function storedTables(manifest: Manifest, entries: readonly TocEntry[] | null): 
       ...(entries ?? [])
         .filter(({ description }) => description === 'TABLE')
         .map(({ schema, tag }) => ({ schema, name: tag })),
-    ].map(({ schema, name }) => [displayKey({ schema, name }), { schema, name }]),
+    ].map(({ schema, name }) => [nameKey({ schema, name }), { schema, name }]),
   );
   const partitions = new Map<string, QualifiedName[]>();
   for (const { definition } of (entries ?? []).filter(({ description }) => description === 'TABLE ATTACH')) {
-    const [, schema = '', name = '', childSchema = '', child = ''] = (attachment.exec(definition) ?? []).map(
-      plain,
-    );
-    const key = displayKey({ schema, name });
-    partitions.set(key, [...(partitions.get(key) ?? []), { schema: childSchema, name: child }]);
+    const parent = namedIn(ownTable, definition);
+    const child = namedIn(attached, definition);
+    if (parent !== null && child !== null) {
+      partitions.set(nameKey(parent), [...(partitions.get(nameKey(parent)) ?? []), child]);
+    }
   }
   return [...named].map(([key, table]) => ({ ...table, partitions: partitions.get(key) ?? [] }));
-}
-
-function plain(name: string): string {
-  return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name;
 }
 
 interface Search {
@@ -113,7 +105,7 @@ function findTable(tables: readonly StoredTable[], { text, path, fields }: Searc
 /** Rows of a partitioned table lie in its partitions: whoever names it means them too. */
 function withPartitions(tables: readonly StoredTable[], table: StoredTable): StoredTable[] {
   const children = table.partitions.flatMap((partition) =>
-    tables.filter((candidate) => displayKey(candidate) === displayKey(partition)),
+    tables.filter((candidate) => nameKey(candidate) === nameKey(partition)),
   );
   return [table, ...children.flatMap((child) => withPartitions(tables, child))];
 }

@@ -77,7 +77,7 @@ const createRollbacks = [
     operation_id UUID PRIMARY KEY DEFAULT gen_random_uuid(),
     restore_operation_id UUID NOT NULL REFERENCES restore_operations(operation_id),
     target_key TEXT NOT NULL,
-    method VARCHAR(30) NOT NULL CHECK (method IN ('swap_back', 'restore_safety_backup', 'drop_database')),
+    method VARCHAR(30) NOT NULL CHECK (method IN ('swap_back', 'drop_database')),
     reason TEXT NOT NULL,
     status VARCHAR(20) NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'running', 'completed', 'failed', 'cancelled')),
     started_at TIMESTAMPTZ,
