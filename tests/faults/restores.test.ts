@@ -1,5 +1,6 @@
 /** A worker that is killed in the middle of a restore: the live database is wholly the old or wholly the new one, and the row says which. */
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { BackupView } from '@holdfast/contracts/backups';
 import { dataOf, schemaOf } from '@holdfast/testkit/compare-databases';
 import { queryOnce } from '@holdfast/testkit/databases';
@@ -35,28 +36,53 @@ describe('a restore by swap whose worker', () => {
     data: await dataOf(target.url),
   });
 
-  beforeEach(async () => {
-    stack = await TestStack.create();
+  /** What somebody did to it since the backup. */
+  const ruin = async (): Promise<void> => {
+    await target.query("DROP TABLE IF EXISTS drafts; UPDATE posts SET body = 'ruined'");
+  };
+
+  beforeAll(async () => {
+    stack = await TestStack.create({ target: 'template0', env: { HOLDFAST_SWEEP_SECONDS: '0.5' } });
     const { client } = await stack.startApi();
     target = stack.target as typeof target;
+    await target.query(
+      `CREATE TABLE authors (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL);
+       CREATE TABLE posts (id bigserial PRIMARY KEY, author_id int NOT NULL REFERENCES authors, body text NOT NULL);
+       CREATE TABLE drafts (id int, body text);
+       CREATE VIEW post_counts AS SELECT author_id, count(*) FROM posts GROUP BY 1;
+       INSERT INTO authors (name) SELECT 'author ' || n FROM generate_series(1, 20) n;
+       INSERT INTO posts (author_id, body) SELECT n % 20 + 1, 'post ' || n FROM generate_series(1, 2000) n;
+       INSERT INTO drafts SELECT n, 'draft ' || n FROM generate_series(1, 50) n`,
+    );
     const maker = await stack.startWorker();
     backedUp = await contentNow();
     backup = await stack.backUp(client, { compressionType: 'zstd' });
     await maker.stop();
-    await target.query('DROP TABLE never_used');
-    await target.query("UPDATE users SET signature = 'ruined'");
+    await ruin();
     ruined = await contentNow();
   });
-  afterEach(async () => await stack.destroy());
+  afterAll(async () => await stack.destroy());
+  beforeEach(async () => {
+    await stack.metadata.query('UPDATE backup_settings SET max_retries = 3');
+    await ruin();
+  });
+  afterEach(async () => {
+    await stack.killWorkers();
+    await stack.dropRestoreDatabases();
+  });
 
-  async function dieAt(step: string): Promise<string> {
-    const worker = await stack.startWorker({ TEST_PAUSE_AT: step });
-    const id = await insertRestore(stack, {
+  async function ask(strategy: 'swap' | 'in_place', withSafetyBackup = false): Promise<string> {
+    return await insertRestore(stack, {
       backup,
-      strategy: 'swap',
+      strategy,
       targetDatabase: target.name,
-      columns: { create_pre_backup: step === 'restore-safety-backup', pre_backup_waiver_reason: 'a test' },
+      columns: { create_pre_backup: withSafetyBackup, pre_backup_waiver_reason: 'a test' },
     });
+  }
+
+  async function dieAt(step: string, strategy: 'swap' | 'in_place' = 'swap'): Promise<string> {
+    const worker = await stack.startWorker({ TEST_PAUSE_AT: step });
+    const id = await ask(strategy, step === 'restore-safety-backup');
     await worker.reached(step);
     await worker.kill();
     return id;
@@ -74,8 +100,9 @@ describe('a restore by swap whose worker', () => {
   const keptName = (id: string): string => `holdfast_kept_${id.replaceAll('-', '')}`;
 
   async function expectNothingLeft(databases: string[]): Promise<void> {
+    // The outcome is told before the last session is closed.
+    await until(async () => (await stack.operationSessions()).length === 0);
     expect(await stack.restoreDatabases()).toEqual(databases);
-    expect(await stack.operationSessions()).toEqual([]);
     const closed = await queryOnce(
       target.url,
       `SELECT 1 FROM pg_database WHERE datname = current_database()
@@ -108,6 +135,38 @@ describe('a restore by swap whose worker', () => {
     },
   );
 
+  it.each(['restore-restored', 'restore-exchanging', 'restore-swap-committed'])(
+    'restores in place and is killed at "%s" is completed by another worker, which asks the server whether it was committed',
+    async (step) => {
+      const id = await dieAt(step, 'in_place');
+      await stack.startWorker();
+      expect(await outcome(id)).toEqual({ status: 'completed', attempt: 2, code: null });
+      expect(await contentNow()).toEqual(backedUp);
+      await expectNothingLeft([]);
+    },
+  );
+
+  it('restores in place and is killed before it commits with no retry left has failed, and nothing has changed', async () => {
+    await stack.metadata.query('UPDATE backup_settings SET max_retries = 0');
+    const id = await dieAt('restore-exchanging', 'in_place');
+    await stack.startWorker();
+    expect(await outcome(id)).toMatchObject({ status: 'failed', code: 'STALLED' });
+    await until(async () => (await stack.operationSessions()).length === 0);
+    expect(await contentNow()).toEqual(ruined);
+  });
+
+  it.each([0, 1, 2, 3, 4, 5])('is killed at any time (%i) is completed by another worker', async (nth) => {
+    const pauseMs = Math.floor(Math.random() * 1_500);
+    const worker = await stack.startWorker();
+    const id = await ask(nth % 2 === 0 ? 'swap' : 'in_place', nth >= 4);
+    await delay(pauseMs);
+    await worker.kill();
+    await stack.startWorker();
+    expect({ pauseMs, ...(await outcome(id)) }).toMatchObject({ pauseMs, status: 'completed', code: null });
+    expect(await contentNow()).toEqual(backedUp);
+    await expectNothingLeft(nth % 2 === 0 ? [keptName(id)] : []);
+  });
+
   it('is killed right after the exchange with no retry left has completed all the same: the row tells what happened', async () => {
     await stack.metadata.query('UPDATE backup_settings SET max_retries = 0');
     const id = await dieAt('restore-swap-committed');
@@ -121,12 +180,7 @@ describe('a restore by swap whose worker', () => {
     'is killed while it is undone, at "%s", is undone by another',
     async (step) => {
       const restorer = await stack.startWorker();
-      const id = await insertRestore(stack, {
-        backup,
-        strategy: 'swap',
-        targetDatabase: target.name,
-        columns: { create_pre_backup: false, pre_backup_waiver_reason: 'a test' },
-      });
+      const id = await ask('swap');
       expect(await outcome(id)).toMatchObject({ status: 'completed' });
       await restorer.stop();
       await stack.metadata.query('UPDATE backup_settings SET max_retries = 0');

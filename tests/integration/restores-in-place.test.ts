@@ -135,7 +135,10 @@ describe('a restore in place', () => {
               WHERE nspname !~ '^pg_' AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)) AS indexes`,
         )
       )[0];
-    expect(await restore(backup, { strategy: 'swap', columns })).toMatchObject({ status: 'completed', message: null });
+    expect(await restore(backup, { strategy: 'swap', columns })).toMatchObject({
+      status: 'completed',
+      message: null,
+    });
     expect(await count()).toEqual({ triggers: 0, indexes: 0 });
     expect(await dataOf(target.url)).toEqual(before.data);
   });

@@ -33,6 +33,7 @@ export class TestStack {
   readonly storageDir: string;
   readonly folder: string;
   readonly processes: TestProcess[] = [];
+  readonly #workers: TestProcess[] = [];
   readonly #env: Record<string, string>;
   readonly #isBuilt: boolean;
 
@@ -100,6 +101,7 @@ export class TestStack {
 
   async startWorker(env: Readonly<Record<string, string>> = {}): Promise<TestProcess> {
     const started = this.#start('worker', env);
+    this.#workers.push(started);
     await started.find((line) => line.msg === 'worker started');
     return started;
   }
@@ -211,11 +213,19 @@ export class TestStack {
   }
 
   /** Ends every process and drops everything. */
-  async destroy(): Promise<void> {
-    await Promise.all(this.processes.map((started) => started.kill()));
+  async dropRestoreDatabases(): Promise<void> {
     for (const name of await this.restoreDatabases()) {
       await queryOnce(this.#serverUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     }
+  }
+
+  async killWorkers(): Promise<void> {
+    await Promise.all(this.#workers.splice(0).map((worker) => worker.kill()));
+  }
+
+  async destroy(): Promise<void> {
+    await Promise.all(this.processes.map((started) => started.kill()));
+    await this.dropRestoreDatabases();
     await this.metadata.drop();
     await this.target?.drop();
     await rm(this.folder, { recursive: true, force: true });

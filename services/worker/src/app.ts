@@ -36,8 +36,6 @@ export interface HoldfastWorker {
   stop(): Promise<void>;
 }
 
-const sweepEveryMs = 60_000;
-
 export function createWorker(deps: WorkerDeps): HoldfastWorker {
   const { config, logger } = deps;
   const worker = defineWorker({
@@ -80,6 +78,7 @@ export function createWorker(deps: WorkerDeps): HoldfastWorker {
 /** What a worker does beside its jobs. */
 function createLoops(deps: WorkerDeps): Loop[] {
   const { config, logger } = deps;
+  const sweepEveryMs = config.HOLDFAST_SWEEP_SECONDS * 1000;
   const observer = new HeartbeatObserver(deps.leaseMs, deps.clock);
   return [
     new Loop({

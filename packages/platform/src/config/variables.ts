@@ -104,6 +104,7 @@ export const Variables = Type.Object({
     'A worker silent for this long is taken for dead and its operation given to another',
   ),
   HOLDFAST_RECONCILE_SECONDS: Seconds(5, 'How often rows and queue are compared'),
+  HOLDFAST_SWEEP_SECONDS: Seconds(60, 'How often what dead attempts left behind is looked for and removed'),
   HOLDFAST_SHUTDOWN_GRACE_SECONDS: Seconds(
     30,
     'How long a running operation may go on after SIGTERM before it is handed back',
