@@ -48,7 +48,7 @@ program
 program
   .command('bench')
   .description('run benchmarks, each beside a peer in the same run')
-  .argument('[name]', 'which one: backup, download or list')
+  .argument('[name]', 'which one: backup, restore, download or list')
   .option('--json <file>', 'write the figures there as JSON')
   .option('--size <size>', 'how large the database or file is, or how many backups are listed')
   .option('--rounds <count>', 'how often each is measured')

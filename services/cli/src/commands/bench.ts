@@ -20,7 +20,7 @@ export async function runBench(name: string, options: BenchOptions): Promise<num
   const file = path.join(root, 'tests', 'bench', `${name}.bench.ts`);
   if (!/^[a-z]+$/.test(name) || !existsSync(file)) {
     throw new AppError('VALIDATION_FAILED', `There is no benchmark "${name}".`, {
-      remediation: 'Use: holdfast bench backup, download or list',
+      remediation: 'Use: holdfast bench backup, restore, download or list',
     });
   }
   await ensurePrograms(say);
