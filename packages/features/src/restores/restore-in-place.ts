@@ -54,6 +54,7 @@ export async function restoreInPlace(context: OperationContext, job: RestoreJob)
     row.restoreType === 'schema_only' ? 0 : contents.tables.reduce((sum, table) => sum + table.rows, 0),
   ]);
   await startRestoreStep(context, 'commit');
+  await withDatabase(maintenance, connect, (session) => pinTransaction(session, context, transactionId));
   await beginExchange(context, { transactionId });
   await deps.reached('restore-exchanging');
   return async () => {
@@ -66,6 +67,29 @@ export async function restoreInPlace(context: OperationContext, job: RestoreJob)
     }
     return outcomeColumns(context, row);
   };
+}
+
+/**
+ * A server that crashes may give the number of a transaction that had written nothing durable to another one. So something is made
+ * durable behind it first; if the transaction is there after that, its number is its own for ever.
+ * @throws AppError CONNECTION_FAILED where the transaction has gone
+ */
+async function pinTransaction(
+  session: DatabaseSession,
+  { connect, ref }: OperationContext,
+  transactionId: string,
+): Promise<void> {
+  await session.query('SET synchronous_commit = on');
+  await session.query(`SELECT pg_logical_emit_message(true, 'holdfast', $1)`, [ref.id]);
+  const alive = await session.query(
+    'SELECT 1 FROM pg_stat_activity WHERE application_name = $1 AND backend_xid = $2::xid8::xid',
+    [connect.applicationName, transactionId],
+  );
+  if (alive.length === 0) {
+    throw new AppError('CONNECTION_FAILED', 'The transaction of the restore ended before it was committed.', {
+      transient: true,
+    });
+  }
 }
 
 interface PreparedScript {
