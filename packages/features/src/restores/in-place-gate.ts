@@ -64,6 +64,11 @@ export function foreignKeyGate(tables: readonly Name[]): string {
   );
 }
 
+/** What the planner needs to know is there with the rows. */
+export function analyse(tables: readonly Name[]): string {
+  return tables.length === 0 ? '' : `ANALYZE ${tables.map(qualified).join(', ')};\n`;
+}
+
 /** Fires nothing and checks nothing while the rows come; what they refer to is checked as a whole afterwards. */
 export function emptyTables(tables: readonly Name[], withLargeObjects: boolean): string {
   const truncate = tables.length === 0 ? '' : `TRUNCATE ONLY ${tables.map(qualified).join(', ')};\n`;

@@ -2,7 +2,14 @@
 import type { Manifest } from '@holdfast/contracts/manifest';
 import type { TocEntry } from '@holdfast/platform/archive/archive-inspector';
 import type { QualifiedName } from '@holdfast/platform/pgtools/pg-dump';
-import { contentsGate, deleteRows, emptyTables, foreignKeyDrops, foreignKeyGate } from './in-place-gate.ts';
+import {
+  analyse,
+  contentsGate,
+  deleteRows,
+  emptyTables,
+  foreignKeyDrops,
+  foreignKeyGate,
+} from './in-place-gate.ts';
 import { type EntryChoice, selectEntries } from './select-entries.ts';
 import { ownedSequences, selectOwnParts } from './select-tables.ts';
 import { nameKey } from './statement-names.ts';
@@ -41,7 +48,7 @@ export function planWhole({ row, manifest, entries }: Question): InPlacePlan {
       contents: manifest,
       isClean: false,
       prelude: emptyTables(manifest.tables, manifest.largeObjects.count > 0),
-      ending: `${contentsGate(manifest, { withRows })}${foreignKeyGate(manifest.tables)}`,
+      ending: `${contentsGate(manifest, { withRows })}${foreignKeyGate(manifest.tables)}${analyse(manifest.tables)}`,
     };
   }
   return {
@@ -51,7 +58,7 @@ export function planWhole({ row, manifest, entries }: Question): InPlacePlan {
     skippedStatements: partDrops,
     // All of them first: a table that others refer to can't be dropped.
     prelude: foreignKeyDrops(entries),
-    ending: contentsGate(manifest, { withRows }),
+    ending: `${contentsGate(manifest, { withRows })}${withRows ? analyse(manifest.tables) : ''}`,
   };
 }
 
@@ -76,7 +83,7 @@ export function planTables({ row, manifest, entries, tables, existing }: TablesQ
     contents,
     isClean: false,
     prelude: deleteRows(existing),
-    ending: `${contentsGate(contents, { withRows: true })}${foreignKeyGate(tables)}`,
+    ending: `${contentsGate(contents, { withRows: true })}${foreignKeyGate(tables)}${analyse(contents.tables)}`,
   };
 }
 

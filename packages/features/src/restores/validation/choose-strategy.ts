@@ -243,7 +243,7 @@ export function stepsOf(question: StepsQuestion): RestoreStep[] {
       {
         name: 'commit',
         description:
-          'Count rows and compare sequences inside the transaction, then commit: until here nothing has changed for anybody',
+          'Count rows, compare sequences and gather statistics inside the transaction, then commit: until here nothing has changed for anybody',
       },
     ],
     new_database: [verify, { name: 'analyse', description: 'Gather the statistics that the planner needs' }],
