@@ -135,7 +135,7 @@ describe('a selective restore', () => {
 
   it('in place has no way back of its own, and says which backup is one', async () => {
     const restored = await restore({ includedTables: ['users'] });
-    expect(restored).toMatchObject({ status: 'completed', canRollback: false });
+    expect(restored).toMatchObject({ status: 'completed', canRollback: false, rollbackExpiresAt: null });
     const refused = await client.send<ProblemAnswer>('POST', `/restores/${restored.operationId}/rollback`, {
       body: { reason: 'a test' },
     });

@@ -37,6 +37,8 @@ export function outcomeColumns(
     progress_percent: 100,
     kept_database: plan.strategy === 'swap' ? keptName(operationId) : null,
     can_rollback: windowMs > 0 && plan.strategy !== 'in_place',
-    rollback_expires_at: new Date(deps.clock.now().getTime() + windowMs),
+    // The original of a swap goes after this time, at once where there is no window.
+    rollback_expires_at:
+      plan.strategy === 'in_place' ? null : new Date(deps.clock.now().getTime() + windowMs),
   };
 }
