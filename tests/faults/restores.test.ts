@@ -1,4 +1,5 @@
 /** A worker that is killed in the middle of a restore: the live database is wholly the old or wholly the new one, and the row says which. */
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import type { BackupView } from '@holdfast/contracts/backups';
@@ -167,6 +168,20 @@ describe('a restore by swap whose worker', () => {
     expect({ pauseMs, ...(await outcome(id)) }).toMatchObject({ pauseMs, status: 'completed', code: null });
     expect(await contentNow()).toEqual(backedUp);
     await expectNothingLeft(nth % 2 === 0 ? [keptName(id)] : []);
+  });
+
+  it('died while the server made a database for it leaves none behind, named or not', async () => {
+    await stack.startWorker();
+    const id = await ask('swap');
+    expect(await outcome(id)).toMatchObject({ status: 'completed' });
+    const ofOthers = `holdfast_restore_${randomUUID().replaceAll('-', '')}_1`;
+    for (const name of [`holdfast_restore_${id.replaceAll('-', '')}_7`, ofOthers]) {
+      await target.query(`CREATE DATABASE ${name} TEMPLATE template0`);
+    }
+    await expectNothingLeft([keptName(id)]);
+    const others = await target.query(`SELECT 1 FROM pg_database WHERE datname = $1`, [ofOthers]);
+    expect(others).toHaveLength(1);
+    await target.query(`DROP DATABASE ${ofOthers}`);
   });
 
   it('is killed right after the exchange with no retry left has completed all the same: the row tells what happened', async () => {

@@ -3,7 +3,7 @@ import type { Manifest } from '@holdfast/contracts/manifest';
 import type { DatabaseSession } from './database-session.ts';
 import { quoteIdentifier, quoteLiteral } from './quote.ts';
 
-/** Says in the catalogue whose it is, so that only our own are ever dropped. */
+/** Says in the catalogue whose it is: what somebody has given another comment is theirs. */
 const ownComment = 'Scratch database of Holdfast; dropped by it';
 
 export interface ScratchDatabaseOptions {
@@ -47,11 +47,14 @@ export async function dropScratchDatabase(session: DatabaseSession, name: string
   await session.query(`DROP DATABASE IF EXISTS ${quoteIdentifier(name)} WITH (FORCE)`);
 }
 
-/** Scratch databases of ours whose name starts with `prefix`. */
+/**
+ * Scratch databases whose name starts with `prefix`; that it names an operation of ours is for the caller to see. One without a comment is
+ * what a server went on making for a worker that had died: nobody came to write it.
+ */
 export async function listScratchDatabases(session: DatabaseSession, prefix: string): Promise<string[]> {
   const rows = await session.query<{ name: string }>(
     `SELECT datname AS name FROM pg_database
-     WHERE starts_with(datname, $1) AND shobj_description(oid, 'pg_database') IS NOT DISTINCT FROM $2`,
+     WHERE starts_with(datname, $1) AND COALESCE(shobj_description(oid, 'pg_database'), $2) = $2`,
     [prefix, ownComment],
   );
   return rows.map((row) => row.name);
