@@ -16,5 +16,5 @@ export { type RequestDeps, requestCancel } from './request-cancel.ts';
 export { backupMoves, copyMoves, operationMoves, restoreMoves } from './operation.state.ts';
 export { acceptOperation, type AcceptedRow } from './accept-operation.ts';
 export { claimKey, isKeyTaken, keepAnswer } from './idempotency-key.ts';
-export { listOperations } from './list-operations.ts';
+export { listOperations, pageOf } from './list-operations.ts';
 export { operationColumns, type OperationRow, presentOperation } from './operation-columns.ts';

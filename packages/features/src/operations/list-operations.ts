@@ -1,7 +1,7 @@
 /** Query: a page of the operations of one kind, newest first. */
 import type { ListOperationsQuery, OperationStatus } from '@holdfast/contracts/operations';
 import { decodeCursor, encodeCursor } from '@holdfast/platform/db/cursor';
-import type { DataSource, EntitySchema } from 'typeorm';
+import type { DataSource, EntitySchema, SelectQueryBuilder } from 'typeorm';
 import type { OperationRow } from './operation-columns.ts';
 
 interface ListedRow extends OperationRow {
@@ -27,9 +27,6 @@ export async function listOperations<Row extends ListedRow>(
   entity: EntitySchema<Row>,
   query: ListOperationsQuery,
 ): Promise<OperationPage<Row>> {
-  const limit = query.limit ?? 20;
-  const page = query.page ?? 1;
-  const order = query.sortOrder === 'asc' ? 'ASC' : 'DESC';
   const builder = source.manager.createQueryBuilder(entity, 'operation').where('true');
   if (query.backupId !== undefined) {
     builder.andWhere('operation.backupId = :backupId', { backupId: query.backupId });
@@ -37,6 +34,18 @@ export async function listOperations<Row extends ListedRow>(
   if (query.status !== undefined) {
     builder.andWhere('operation.status IN (:...status)', { status: query.status });
   }
+  return await pageOf(builder, query);
+}
+
+type PageQuery = Pick<ListOperationsQuery, 'limit' | 'page' | 'sortOrder' | 'cursor'>;
+
+/** One page of what the builder, whose entity is called "operation", has filtered. @throws AppError VALIDATION_FAILED */
+export async function pageOf<Row extends { operationId: string; createdAt: Date }>(
+  builder: SelectQueryBuilder<Row>,
+  query: PageQuery,
+): Promise<OperationPage<Row>> {
+  const { limit = 20, page = 1 } = query;
+  const order = query.sortOrder === 'asc' ? 'ASC' : 'DESC';
   const total = await builder.clone().getCount();
   builder.orderBy('operation.createdAt', order).addOrderBy('operation.operationId', order);
   const sort = `createdAt:${order}`;

@@ -1,16 +1,13 @@
 /** Queries: a page of the restores, newest first; one of them; and how far one is. */
 import { AppError } from '@holdfast/contracts/errors';
 import type { ListRestoresQuery, RestoreProgress, RestoreStatus } from '@holdfast/contracts/restores';
-import { decodeCursor, encodeCursor } from '@holdfast/platform/db/cursor';
 import { type DataSource, type EntityManager, In } from 'typeorm';
-import { type CurrentProgressDeps, readCurrentProgress } from '../operations/index.ts';
+import { type CurrentProgressDeps, pageOf, readCurrentProgress } from '../operations/index.ts';
 import { RestoreEntity, type RestoreRow } from './restore.entity.ts';
 
 /** @throws AppError VALIDATION_FAILED for a cursor that is none */
 export async function listRestores(source: DataSource, query: ListRestoresQuery) {
-  const { limit = 20, page = 1 } = query;
-  const order = query.sortOrder === 'asc' ? 'ASC' : 'DESC';
-  const builder = source.manager.createQueryBuilder(RestoreEntity, 'restore').where('true');
+  const builder = source.manager.createQueryBuilder(RestoreEntity, 'operation').where('true');
   for (const filter of ['status', 'restoreType', 'approvalStatus'] as const) {
     const values = query[filter];
     if (values !== undefined) {
@@ -23,26 +20,7 @@ export async function listRestores(source: DataSource, query: ListRestoresQuery)
       builder.andWhere({ [filter]: value });
     }
   }
-  const total = await builder.clone().getCount();
-  builder.orderBy('restore.createdAt', order).addOrderBy('restore.operationId', order);
-  const sort = `createdAt:${order}`;
-  if (query.cursor === undefined) {
-    builder.offset((page - 1) * limit);
-  } else {
-    const { value, id } = decodeCursor(query.cursor, sort);
-    builder.andWhere(
-      `(restore.createdAt, restore.operationId) ${order === 'ASC' ? '>' : '<'} (CAST(:at AS timestamptz), CAST(:id AS uuid))`,
-      { at: value, id },
-    );
-  }
-  const rows = await builder.limit(limit + 1).getMany();
-  const items = rows.slice(0, limit);
-  const last = items.at(-1);
-  const nextCursor =
-    rows.length > limit && last !== undefined
-      ? encodeCursor({ sort, value: last.createdAt.toISOString(), id: last.operationId })
-      : null;
-  return { items, pagination: { page, limit, total, totalPages: Math.ceil(total / limit), nextCursor } };
+  return await pageOf(builder, query);
 }
 
 /** @throws AppError NOT_FOUND */

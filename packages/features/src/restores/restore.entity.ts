@@ -20,8 +20,12 @@ import {
   uuid,
 } from '@holdfast/platform/db/columns';
 import { EntitySchema } from 'typeorm';
+import { operationColumns, type OperationRow } from '../operations/index.ts';
 
-export interface RestoreRow {
+/** Whose it is stands in a column of its own name. */
+type Course = Omit<OperationRow, 'createdBy'>;
+
+export interface RestoreRow extends Course {
   id: number;
   operationId: string;
   displayName: string;
@@ -50,20 +54,14 @@ export interface RestoreRow {
   /** Of the stable part of the validation that was confirmed. */
   reportDigest: string;
   status: RestoreStatus;
-  startedAt: Date | null;
   preBackupCompletedAt: Date | null;
   restoreStartedAt: Date | null;
-  completedAt: Date | null;
-  duration: number | null;
   progressPercent: number;
   currentStep: string | null;
   estimatedTimeRemaining: number | null;
   tablesRestored: number;
   rowsRestored: number;
   dataSize: number;
-  errorMessage: string | null;
-  errorCode: string | null;
-  errorRemediation: string | null;
   errorStep: string | null;
   canRollback: boolean;
   rollbackExpiresAt: Date | null;
@@ -80,11 +78,10 @@ export interface RestoreRow {
   validationWarnings: string[];
   impactAssessment: StoredImpact;
   verification: DrillResult | null;
-  retryCount: number;
-  attempt: number;
-  createdAt: Date;
   metadata: Record<string, unknown>;
 }
+
+const { createdBy: _createdBy, ...course } = operationColumns;
 
 export const RestoreEntity = new EntitySchema<RestoreRow>({
   name: 'Restore',
@@ -113,20 +110,15 @@ export const RestoreEntity = new EntitySchema<RestoreRow>({
     plan: json('plan'),
     reportDigest: text('report_digest'),
     status: generated(text('status')),
-    startedAt: nullable(timestamp('started_at')),
+    ...course,
     preBackupCompletedAt: nullable(timestamp('pre_backup_completed_at')),
     restoreStartedAt: nullable(timestamp('restore_started_at')),
-    completedAt: nullable(timestamp('completed_at')),
-    duration: nullable(integer('duration')),
     progressPercent: generated(integer('progress_percent')),
     currentStep: nullable(text('current_step')),
     estimatedTimeRemaining: nullable(integer('estimated_time_remaining')),
     tablesRestored: generated(integer('tables_restored')),
     rowsRestored: generated(bigint('rows_restored')),
     dataSize: generated(bigint('data_size')),
-    errorMessage: nullable(text('error_message')),
-    errorCode: nullable(text('error_code')),
-    errorRemediation: nullable(text('error_remediation')),
     errorStep: nullable(text('error_step')),
     canRollback: generated(boolean('can_rollback')),
     rollbackExpiresAt: nullable(timestamp('rollback_expires_at')),
@@ -142,9 +134,6 @@ export const RestoreEntity = new EntitySchema<RestoreRow>({
     validationWarnings: json('validation_warnings'),
     impactAssessment: json('impact_assessment'),
     verification: nullable(json('verification')),
-    retryCount: generated(integer('retry_count')),
-    attempt: generated(integer('attempt')),
-    createdAt: generated(timestamp('created_at')),
     metadata: generated(json('metadata')),
   },
 });
